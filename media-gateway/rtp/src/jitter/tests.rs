@@ -2,6 +2,7 @@ use super::*;
 use crate::testing::{ms, packet, start};
 use crate::timeline::Run;
 use proptest::prelude::*;
+use rand::{Rng as _, SeedableRng as _};
 
 /// What came out: the first byte of a frame, or why there is none.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -223,6 +224,38 @@ fn clocks_that_differ_lose_nothing() {
             assert!(matches!(bench.jitter.pop(now), Pop::Frame(_)), "packet {n} at {micros} us");
             assert!(matches!(bench.jitter.pop(now), Pop::NotYet), "packet {n} at {micros} us");
         }
+    }
+}
+
+/// Row N-02 of the reliability table: what a jittery network may cost in late packets and in delay.
+#[test]
+fn jitter_costs_few_packets_and_little_delay() {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(3_550);
+    for (jitter_ms, late_permille_max) in [(30, 5), (60, 10), (100, 30)] {
+        let mut bench = Bench::new();
+        let mut arrivals: Vec<(u64, u16)> =
+            (0..3_000).map(|n| (u64::from(n) * 20 + rng.random_range(0..=jitter_ms), n)).collect();
+        arrivals.sort_unstable();
+        let (mut late, mut delays_ms) = (0, Vec::new());
+        let mut next = arrivals.into_iter().peekable();
+        for now_ms in 0..60_300 {
+            while let Some((_, n)) = next.next_if(|(at_ms, _)| *at_ms <= now_ms) {
+                let payload = n.to_be_bytes().repeat(80);
+                late +=
+                    u64::from(bench.jitter.push(bench.at(now_ms), &packet(n, u32::from(n) * 160, &payload)).is_err());
+            }
+            loop {
+                match bench.jitter.pop(bench.at(now_ms)) {
+                    Pop::NotYet => break,
+                    Pop::Frame(frame) => delays_ms.push(now_ms - u64::from(frame.timestamp().0) / 8),
+                    Pop::Lost | Pop::Silence => {}
+                }
+            }
+        }
+        delays_ms.sort_unstable();
+        let p99_ms = delays_ms[delays_ms.len() * 99 / 100];
+        assert!(late <= 3 * late_permille_max, "{late} of 3,000 packets were late at {jitter_ms} ms of jitter");
+        assert!(p99_ms <= jitter_ms + 20, "99 % of frames within {p99_ms} ms at {jitter_ms} ms of jitter");
     }
 }
 

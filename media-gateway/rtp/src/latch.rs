@@ -1,0 +1,179 @@
+//! Whose packets are taken and where ours go: the address from SDP, or one that proved itself, and nobody else.
+//!
+//! A telephone behind an address translator sends from another address than it signals (symmetric RTP, RFC 4961), so
+//! the signalled address alone is not enough; "whoever sent last" would hand the call to any attacker (RTP Bleed). So:
+//! the signalled address is believed at once, another one after four packets in sequence while the signalled one is
+//! silent, and from then on the door is closed until the source falls silent for two seconds or media is renegotiated.
+
+use crate::packet::{SeqNum, be16, be32};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Packets in sequence by which an unsignalled source proves itself.
+const PROOF: u32 = 4;
+/// A source that is silent for so long may be followed by another.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Decides about the source of each datagram of one call's RTP socket.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceLatch {
+    signalled: SocketAddr,
+    learnt: Option<Learnt>,
+    candidate: Option<Candidate>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Learnt {
+    address: SocketAddr,
+    heard: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    address: SocketAddr,
+    ssrc: u32,
+    seq: SeqNum,
+    count: u32,
+}
+
+impl SourceLatch {
+    /// Starts with the address that the peer signalled.
+    #[must_use]
+    pub const fn new(signalled: SocketAddr) -> Self {
+        Self { signalled, learnt: None, candidate: None }
+    }
+
+    /// Where to send RTP.
+    #[must_use]
+    pub fn remote(&self) -> SocketAddr {
+        self.learnt.map_or(self.signalled, |learnt| learnt.address)
+    }
+
+    /// The peer signalled again (re-INVITE, UPDATE): what was learnt is void.
+    pub const fn signal(&mut self, address: SocketAddr) {
+        *self = Self::new(address);
+    }
+
+    /// Whether a datagram is to be taken; what is refused must not reach the call. Under SRTP call this only with
+    /// packets that are authentic (RFC 3711 §3.3).
+    pub fn admit(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        if let Some(learnt) = &mut self.learnt {
+            if learnt.address == from {
+                learnt.heard = now;
+                self.candidate = None;
+                return true;
+            }
+            if now.saturating_duration_since(learnt.heard) < SILENCE {
+                return false;
+            }
+        }
+        // The signalled address needs no proof, but an established other one is not left for it while it speaks.
+        if from == self.signalled || self.proves(from, datagram) {
+            self.learnt = Some(Learnt { address: from, heard: now });
+            self.candidate = None;
+            return true;
+        }
+        false
+    }
+
+    fn proves(&mut self, from: SocketAddr, datagram: &[u8]) -> bool {
+        let (Some(0x80..=0xbf), Some(seq), Some(ssrc)) = (datagram.first(), be16(datagram, 2), be32(datagram, 8))
+        else {
+            return false;
+        };
+        let seq = SeqNum(seq);
+        let count = match self.candidate {
+            Some(before) if before.address == from && before.ssrc == ssrc && before.seq.next() == seq => {
+                before.count + 1
+            }
+            // Another source starts over, but cannot push out one that is on its way.
+            Some(before) if before.address != from && before.count > 1 => return false,
+            _ => 1,
+        };
+        self.candidate = Some(Candidate { address: from, ssrc, seq, count });
+        count >= PROOF
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ms, packet, start};
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    struct Bench {
+        base: Instant,
+        latch: SourceLatch,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self { base: start(), latch: SourceLatch::new(at(1)) }
+        }
+
+        fn admit(&mut self, at_ms: u64, port: u16, seq: u16) -> bool {
+            let mut out = [0; 16];
+            let len = packet(seq, 0, &[1; 4]).write(&mut out).expect("fits");
+            self.latch.admit(self.base + ms(at_ms), at(port), &out[..len])
+        }
+    }
+
+    #[test]
+    fn the_signalled_address_is_believed_at_once_and_closes_the_door() {
+        let mut bench = Bench::new();
+        assert!(bench.admit(0, 1, 0));
+        for seq in 0..100 {
+            assert!(!bench.admit(u64::from(seq), 666, seq), "an attacker in sequence (T-01)");
+        }
+        assert_eq!(bench.latch.remote(), at(1));
+    }
+
+    #[test]
+    fn a_translated_source_is_followed_after_four_packets_in_sequence() {
+        let mut bench = Bench::new();
+        let admitted: Vec<bool> = (0..6).map(|seq| bench.admit(u64::from(seq) * 20, 9, seq)).collect();
+        assert_eq!(admitted, [false, false, false, true, true, true]);
+        assert_eq!(bench.latch.remote(), at(9));
+        assert!(!bench.admit(130, 666, 7), "then the door is closed");
+    }
+
+    #[test]
+    fn an_attacker_who_is_first_leaks_nothing_once_the_signalled_address_speaks() {
+        let mut bench = Bench::new();
+        for seq in 0..3 {
+            assert!(!bench.admit(0, 666, seq));
+        }
+        assert!(bench.admit(60, 1, 500));
+        assert!(!bench.admit(61, 666, 3));
+        assert_eq!(bench.latch.remote(), at(1));
+    }
+
+    #[test]
+    fn guessing_sprays_and_gaps_prove_nothing() {
+        let mut bench = Bench::new();
+        for seq in 0..50 {
+            assert!(!bench.admit(0, 666, seq * 7), "not in sequence");
+            assert!(!bench.admit(0, 1_000 + seq, seq), "from many ports");
+        }
+        let mut latch = bench.latch;
+        for _ in 0..10 {
+            assert!(!latch.admit(bench.base, at(666), &[0x80, 200]), "too short");
+            assert!(!latch.admit(bench.base, at(666), &[0x16; 40]), "no RTP");
+        }
+    }
+
+    #[test]
+    fn two_seconds_of_silence_or_a_new_description_open_the_door() {
+        let mut bench = Bench::new();
+        assert!(bench.admit(0, 1, 0));
+        assert!((0..4).all(|seq| !bench.admit(1_999, 9, seq)));
+        let admitted: Vec<bool> = (10..14).map(|seq| bench.admit(2_000, 9, seq)).collect();
+        assert_eq!(admitted, [false, false, false, true]);
+        bench.latch.signal(at(77));
+        assert_eq!(bench.latch.remote(), at(77));
+        assert!(bench.admit(2_010, 77, 0) && !bench.admit(2_020, 9, 14));
+    }
+}

@@ -1,0 +1,112 @@
+//! Judges what is heard: speech or not, since when, how much; and keeps the last second so that no first syllable is lost.
+
+use hualu_core::{Activity, Hysteresis, HysteresisConfig, PcmFrame, VoiceActivity};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Frames kept: 1.2 s, which holds the pre-roll and the longest undecided onset.
+const KEPT: usize = 60;
+/// Frames of silence that make a pause: 200 ms, more than between two words.
+const PAUSE: usize = 10;
+
+/// The detector of one call and what it has heard lately.
+pub(crate) struct Ears {
+    detector: Box<dyn VoiceActivity>,
+    gate: Hysteresis,
+    config: HysteresisConfig,
+    kept: VecDeque<PcmFrame>,
+    /// Frames since the onset of the present speech, the onset window included.
+    since_onset: usize,
+    voiced: Duration,
+    last_voiced: Option<Instant>,
+    onset: Option<Instant>,
+    /// What is heard now does not count until it pauses.
+    ignoring: bool,
+    unvoiced_run: usize,
+}
+
+impl Ears {
+    pub(crate) fn new(config: HysteresisConfig, detector: Box<dyn VoiceActivity>) -> Self {
+        Self {
+            detector,
+            gate: Hysteresis::new(config),
+            config,
+            kept: VecDeque::with_capacity(KEPT),
+            since_onset: 0,
+            voiced: Duration::ZERO,
+            last_voiced: None,
+            onset: None,
+            ignoring: false,
+            unvoiced_run: 0,
+        }
+    }
+
+    /// Takes the next 20 ms.
+    pub(crate) fn hear(&mut self, now: Instant, frame: &PcmFrame) -> Activity {
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(*frame);
+        let activity = self.gate.push(self.detector.score(frame));
+        self.since_onset += 1;
+        match activity {
+            Activity::Started => {
+                self.since_onset = frames(self.config.onset_window);
+                self.voiced = self.config.speech_min;
+                self.last_voiced = Some(now);
+                self.onset = now.checked_sub(self.config.speech_min);
+            }
+            Activity::Voiced => {
+                self.voiced += PcmFrame::DURATION;
+                self.last_voiced = Some(now);
+            }
+            Activity::Silence | Activity::Pausing(_) => {}
+        }
+        let voiced = matches!(activity, Activity::Started | Activity::Voiced);
+        self.unvoiced_run = if voiced { 0 } else { self.unvoiced_run + 1 };
+        self.ignoring &= self.unvoiced_run < PAUSE;
+        activity
+    }
+
+    /// Speech has begun and was not dismissed.
+    pub(crate) const fn is_speaking(&self) -> bool {
+        self.gate.is_speaking() && !self.ignoring
+    }
+
+    /// Nothing counts as speech until there has been a pause.
+    pub(crate) const fn ignore_until_pause(&mut self) {
+        self.ignoring = true;
+        self.unvoiced_run = 0;
+    }
+
+    /// How much voice the present speech holds.
+    pub(crate) const fn voiced(&self) -> Duration {
+        self.voiced
+    }
+
+    /// When the last voiced frame came.
+    pub(crate) const fn last_voiced(&self) -> Option<Instant> {
+        self.last_voiced
+    }
+
+    /// About when the present speech began.
+    pub(crate) const fn onset(&self) -> Option<Instant> {
+        self.onset
+    }
+
+    /// The present speech is over or was none.
+    pub(crate) fn dismiss(&mut self) {
+        self.gate.end();
+        self.voiced = Duration::ZERO;
+    }
+
+    /// The present speech from its onset, and `pre_roll` before it, oldest first.
+    pub(crate) fn speech(&self, pre_roll: Duration) -> impl Iterator<Item = &PcmFrame> {
+        let wanted = self.since_onset + frames(pre_roll);
+        self.kept.iter().skip(self.kept.len().saturating_sub(wanted))
+    }
+}
+
+fn frames(duration: Duration) -> usize {
+    (duration.as_millis() / PcmFrame::DURATION.as_millis()) as usize
+}

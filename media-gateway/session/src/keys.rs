@@ -1,0 +1,99 @@
+//! Keys pressed: single ones answer at once, numbers are collected.
+
+use crate::call::CallSession;
+use crate::deadline::Timer;
+use crate::record::{Cause, Outcome};
+use hualu_core::Pii;
+use hualu_core::dialogue::{CallEvent, Expect};
+use hualu_core::speech::RecognizeCommand;
+use hualu_rtp::Key;
+
+/// Keys kept; more than any number has are dropped.
+const KEYS_MAX: usize = 32;
+
+/// Keys on their way to the dialogue.
+#[derive(Default)]
+pub(crate) struct KeyBuffer {
+    keys: String,
+    entered: bool,
+}
+
+impl KeyBuffer {
+    /// Takes a key; `expect` tells when the answer is whole.
+    fn press(&mut self, key: Key, expect: Expect) {
+        let ends = match expect {
+            Expect::Digits { len_max, .. } => {
+                let ends = key.as_char() == '#' && !self.keys.is_empty();
+                if !ends && self.keys.len() < KEYS_MAX {
+                    self.keys.push(key.as_char());
+                }
+                ends || self.keys.len() >= usize::from(len_max)
+            }
+            _ => {
+                if self.keys.len() < KEYS_MAX {
+                    self.keys.push(key.as_char());
+                }
+                true
+            }
+        };
+        self.entered |= ends;
+    }
+
+    /// No more keys came: what there is, is the answer.
+    pub(crate) const fn close(&mut self) {
+        self.entered = !self.keys.is_empty();
+    }
+
+    pub(crate) const fn is_entered(&self) -> bool {
+        self.entered
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn take(&mut self) -> String {
+        self.entered = false;
+        std::mem::take(&mut self.keys)
+    }
+}
+
+impl CallSession {
+    pub(crate) fn on_key(&mut self, key: Key) {
+        if self.leave.is_some() || self.reply.finish.is_some() {
+            return;
+        }
+        self.keys.press(key, self.asked.expect);
+        self.timers.stop(Timer::NoInput);
+        self.timers.set(Timer::Keys, self.now + self.config.turn.key_gap);
+    }
+
+    /// Keys stop a prompt that may be stopped; behind another they wait for its end.
+    pub(crate) fn wants_hush(&self) -> bool {
+        !self.keys.is_empty() && self.reply.is_interruptible()
+    }
+
+    pub(crate) fn hush_for_keys(&mut self) {
+        self.hush();
+        self.close_record(Outcome::Interrupted);
+    }
+
+    /// The keys are the answer; words spoken at the same time are not.
+    pub(crate) fn put_keys(&mut self) {
+        self.timers.stop(Timer::Keys);
+        self.abandon_utterance();
+        self.begin_turn(Cause::Keys, Outcome::Joined);
+        let keys = Pii::new(self.keys.take());
+        self.exchange.record.text = keys.clone();
+        self.put(CallEvent::Keys(keys));
+    }
+
+    /// Closes a recognition that nobody wants any more.
+    pub(crate) fn abandon_utterance(&mut self) {
+        self.ears.dismiss();
+        if self.open {
+            self.open = false;
+            self.recognize(RecognizeCommand::Cancel { turn: self.exchange.turn() });
+        }
+    }
+}

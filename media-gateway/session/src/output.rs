@@ -1,0 +1,197 @@
+//! What a call wants done.
+
+use crate::input::Failure;
+use crate::media::MediaStats;
+use crate::record::TurnRecord;
+use crate::termination::Termination;
+use crate::turn::State;
+use hualu_core::dialogue::CallInput;
+use hualu_core::speech::{RecognizeCommand, SynthesizeCommand};
+use hualu_core::{ClauseId, PcmFrame, Pii, Samples, Stage, TurnId};
+use std::time::{Duration, Instant};
+
+/// One thing to do. Take them until [`Output::Timeout`] after every input.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "packets and frames are inline so that passing one allocates nothing")]
+pub enum Output {
+    /// Send this on the RTP socket.
+    Transmit(Datagram),
+    /// Send this on the RTCP socket.
+    TransmitControl(Datagram),
+    /// For the recognizer, in order.
+    Recognize(RecognizeCommand),
+    /// For the dialogue, in order.
+    Converse(CallInput),
+    /// For the voice.
+    Synthesize(SynthesizeCommand),
+    /// The clause is of no use any more; what comes for it is dropped here too.
+    Cancel {
+        /// The turn of the clause.
+        turn: TurnId,
+        /// The clause.
+        clause: ClauseId,
+    },
+    /// Everything was said: hand the call over, then answer with [`Input::HangUp`](crate::Input::HangUp)
+    /// ([`EndReason::Transferred`](crate::EndReason::Transferred)) or [`Input::TransferFailed`](crate::Input::TransferFailed).
+    Transfer {
+        /// A queue name or SIP URI.
+        target: String,
+        /// What the conversation was about.
+        summary: Pii<String>,
+    },
+    /// 20 ms of both directions, for the recorder.
+    Record(StereoFrame),
+    /// For metrics, turn records and traces.
+    Event(SessionEvent),
+    /// The call is over: end the dialog and drop the session. Comes once; nothing but [`Output::Timeout`] follows.
+    End(Termination),
+    /// Nothing more to do until then, or until the next input.
+    Timeout(Instant),
+}
+
+/// A datagram to send, held inline.
+#[derive(Clone, Copy)]
+pub struct Datagram {
+    bytes: [u8; Self::CAPACITY],
+    len: u16,
+}
+
+impl Datagram {
+    /// The most bytes of one datagram: an RTP header and 60 ms of G.711.
+    pub const CAPACITY: usize = 12 + 480;
+
+    /// An empty datagram, to be written by `write`, which returns how many bytes it used.
+    pub(crate) fn build(write: impl FnOnce(&mut [u8]) -> usize) -> Self {
+        let mut bytes = [0; Self::CAPACITY];
+        let len = write(&mut bytes).min(Self::CAPACITY) as u16;
+        Self { bytes, len }
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+impl std::fmt::Debug for Datagram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Datagram({} bytes)", self.len)
+    }
+}
+
+/// What was heard and said during the same 20 ms.
+#[derive(Clone, Copy, Debug)]
+pub struct StereoFrame {
+    /// Where the frame begins, counted from the start of the call. A gap to the frame before is silence.
+    pub at: Samples,
+    /// The caller.
+    pub caller: PcmFrame,
+    /// The bot.
+    pub bot: PcmFrame,
+}
+
+/// Something worth counting or keeping.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// The turn machine moved.
+    Turn {
+        /// The turn that it is in now.
+        turn: TurnId,
+        /// Where it was.
+        from: State,
+        /// Where it is.
+        to: State,
+    },
+    /// A stage of the response path is done.
+    StageDone {
+        /// The turn.
+        turn: TurnId,
+        /// The stage.
+        stage: Stage,
+        /// What it took.
+        spent: Duration,
+        /// What it was given.
+        budget: Duration,
+    },
+    /// A stage did not make it; what was done instead.
+    StageMissed(Missed),
+    /// The caller interrupted the bot.
+    BargedIn {
+        /// The turn that was interrupted.
+        turn: TurnId,
+        /// From the first voiced frame to the last packet with the prompt in it.
+        after: Duration,
+    },
+    /// An answer came for something that is over.
+    Stale {
+        /// Whose answer.
+        stage: Stage,
+        /// The turn that it named.
+        turn: TurnId,
+    },
+    /// A clip was asked for that the prompt folder does not hold.
+    ClipMissing {
+        /// The clip's id.
+        clip: String,
+    },
+    /// A queue was full and something was dropped.
+    Overflow {
+        /// Which queue.
+        queue: &'static str,
+    },
+    /// A turn is over.
+    TurnEnded(Box<TurnRecord>),
+    /// What the media came to; once, just before the end.
+    Media(Box<MediaStats>),
+}
+
+/// A stage that missed its budget, and the rung of its ladder that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The turn.
+    pub turn: TurnId,
+    /// The stage.
+    pub stage: Stage,
+    /// What it has taken so far.
+    pub spent: Duration,
+    /// What it was given.
+    pub budget: Duration,
+    /// What is done instead.
+    pub rung: Rung,
+    /// Why: `None` when the time ran out.
+    pub why: Option<Failure>,
+}
+
+/// What is done instead of what was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rung {
+    /// Wait on: a later limit decides.
+    Wait,
+    /// The last partial stands for the final hypothesis.
+    PromotePartial,
+    /// A filler is played.
+    Filler,
+    /// The clause is left out and the reply goes on.
+    SkipClause,
+    /// A prepared sentence asks the caller again.
+    Reprompt,
+    /// The call is given up: goodbye, then a person or the end.
+    Escape,
+}
+
+impl Rung {
+    /// The label used in metrics and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::PromotePartial => "promote_partial",
+            Self::Filler => "filler",
+            Self::SkipClause => "skip_clause",
+            Self::Reprompt => "reprompt",
+            Self::Escape => "escape",
+        }
+    }
+}

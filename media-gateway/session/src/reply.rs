@@ -1,0 +1,384 @@
+//! The reply of a turn: clauses in order, their audio as it comes in, and exactly how much of it went out.
+
+use crate::config::Clip;
+use hualu_core::dialogue::{Heard, Say};
+use hualu_core::speech::AudioSource;
+use hualu_core::{ClauseId, Pii, SampleRate, Samples, TurnId};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Clauses that may wait; further ones are refused and counted.
+const CLAUSES_MAX: usize = 64;
+/// Audio of one clause that may wait: a minute. More is dropped.
+const CLAUSE_SAMPLES_MAX: u64 = 60 * 8_000;
+/// How long a Mandarin character takes to say, for a clause whose audio has not all come.
+const PER_CHARACTER: Duration = Duration::from_millis(200);
+
+/// Who wants a clause to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The dialogue; it is told what was heard.
+    Dialogue,
+    /// The dialogue, while it works; given up if the real reply comes first.
+    DialogueFiller,
+    /// The session, while the reply is late.
+    Filler,
+    /// The session, in place of a reply.
+    Fallback,
+}
+
+/// One clause on its way to the caller.
+#[derive(Debug)]
+pub(crate) struct Clause {
+    pub(crate) id: ClauseId,
+    pub(crate) turn: TurnId,
+    /// The number under which the dialogue knows it.
+    pub(crate) told: ClauseId,
+    pub(crate) origin: Origin,
+    pub(crate) words: Words,
+    pub(crate) interruptible: bool,
+    /// When synthesis was asked for.
+    pub(crate) requested: Option<Instant>,
+    pub(crate) audio: ClauseAudio,
+}
+
+/// Where a clause's audio comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Words {
+    /// From the voice.
+    Say(Say),
+    /// From a clip.
+    Clip(Clip),
+}
+
+/// The audio of one clause.
+#[derive(Debug, Default)]
+pub(crate) struct ClauseAudio {
+    pieces: VecDeque<Piece>,
+    offset: usize,
+    received: u64,
+    sent: u64,
+    complete: bool,
+    pub(crate) source: AudioSource,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Owned(Vec<i16>),
+    Shared(Arc<[i16]>),
+}
+
+impl Piece {
+    fn samples(&self) -> &[i16] {
+        match self {
+            Self::Owned(samples) => samples,
+            Self::Shared(samples) => samples,
+        }
+    }
+}
+
+impl ClauseAudio {
+    fn of_clip(clip: &Clip) -> Self {
+        Self {
+            received: clip.pcm().len() as u64,
+            pieces: VecDeque::from([Piece::Shared(Arc::clone(clip.pcm()))]),
+            complete: true,
+            source: AudioSource::Recorded,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next piece; `false` if it does not fit.
+    pub(crate) fn push(&mut self, pcm: Vec<i16>, last: bool) -> bool {
+        let len = pcm.len() as u64;
+        let fits = self.waiting() + len <= CLAUSE_SAMPLES_MAX;
+        if fits && !pcm.is_empty() && !self.complete {
+            self.received += len;
+            self.pieces.push_back(Piece::Owned(pcm));
+        }
+        self.complete |= last;
+        fits
+    }
+
+    /// Copies samples out as they are sent; returns how many there were.
+    pub(crate) fn read(&mut self, mut out: &mut [i16]) -> usize {
+        let wanted = out.len();
+        while let Some(piece) = self.pieces.front() {
+            let rest = piece.samples().get(self.offset..).unwrap_or(&[]);
+            let taken = rest.len().min(out.len());
+            let (now, later) = out.split_at_mut(taken);
+            now.copy_from_slice(rest.get(..taken).unwrap_or(&[]));
+            out = later;
+            if taken < rest.len() {
+                self.offset += taken;
+                break;
+            }
+            self.pieces.pop_front();
+            self.offset = 0;
+        }
+        let read = wanted - out.len();
+        self.sent += read as u64;
+        read
+    }
+
+    /// Samples that wait to be sent.
+    pub(crate) const fn waiting(&self) -> u64 {
+        self.received - self.sent
+    }
+
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    pub(crate) const fn has_come(&self) -> bool {
+        self.received > 0 || self.complete
+    }
+
+    pub(crate) const fn sent(&self) -> Samples {
+        Samples(self.sent)
+    }
+
+    /// Everything was sent and nothing more comes.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.complete && self.sent == self.received
+    }
+}
+
+impl Clause {
+    /// A clause for the voice to speak.
+    pub(crate) fn say(id: ClauseId, turn: TurnId, say: Say) -> Self {
+        let origin = if say.filler { Origin::DialogueFiller } else { Origin::Dialogue };
+        Self {
+            id,
+            turn,
+            told: id,
+            origin,
+            interruptible: say.interruptible,
+            words: Words::Say(say),
+            requested: None,
+            audio: ClauseAudio::default(),
+        }
+    }
+
+    /// A clip; its audio is all there.
+    pub(crate) fn clip(id: ClauseId, turn: TurnId, clip: &Clip, origin: Origin, interruptible: bool) -> Self {
+        Self {
+            id,
+            turn,
+            told: id,
+            origin,
+            interruptible,
+            audio: ClauseAudio::of_clip(clip),
+            words: Words::Clip(clip.clone()),
+            requested: None,
+        }
+    }
+
+    /// The same words once more, from the start, under a new number.
+    pub(crate) fn again(self, id: ClauseId, turn: TurnId) -> Self {
+        let audio = match &self.words {
+            Words::Clip(clip) => ClauseAudio::of_clip(clip),
+            Words::Say(_) => ClauseAudio::default(),
+        };
+        Self { id, turn, requested: None, audio, ..self }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match &self.words {
+            Words::Say(say) => say.text(),
+            Words::Clip(clip) => clip.text().to_owned(),
+        }
+    }
+
+    pub(crate) const fn is_from_dialogue(&self) -> bool {
+        matches!(self.origin, Origin::Dialogue | Origin::DialogueFiller)
+    }
+
+    /// What of its words went out, by the share of its samples.
+    pub(crate) fn heard(&self) -> Heard {
+        let text = self.text();
+        let complete = self.audio.is_over();
+        let heard = if complete { text } else { prefix(&text, self.audio.sent, self.expected_samples(&text)) };
+        Heard { clause: self.told, text: Pii::new(heard), complete }
+    }
+
+    fn expected_samples(&self, text: &str) -> u64 {
+        if self.audio.complete {
+            return self.audio.received;
+        }
+        let guess = PER_CHARACTER * text.chars().count() as u32;
+        SampleRate::HZ_8000.samples(guess).0.max(self.audio.received)
+    }
+}
+
+/// The first `sent / total` of the characters, rounded down.
+fn prefix(text: &str, sent: u64, total: u64) -> String {
+    let characters = text.chars().count() as u64;
+    let heard = (characters * sent).checked_div(total).unwrap_or(0);
+    text.chars().take(heard as usize).collect()
+}
+
+/// What happens once everything was said.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Finish {
+    HangUp(crate::termination::Termination),
+    Transfer { target: String, summary: Pii<String> },
+}
+
+/// The clauses of a reply that are not over yet, and what follows them.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    clauses: VecDeque<Clause>,
+    /// Nothing more will be added.
+    pub(crate) closed: bool,
+    pub(crate) finish: Option<Finish>,
+    /// A clause was left out, so the caller is to be told at the end.
+    pub(crate) skipped: bool,
+}
+
+impl Reply {
+    /// Whether another clause may be added.
+    pub(crate) fn has_room(&self) -> bool {
+        self.clauses.len() < CLAUSES_MAX
+    }
+
+    /// Adds a clause at the end.
+    pub(crate) fn push(&mut self, clause: Clause) {
+        self.clauses.push_back(clause);
+    }
+
+    /// Puts a clause before all that have not begun. The one being played goes on.
+    pub(crate) fn push_first(&mut self, clause: Clause) {
+        let playing = self.clauses.front().is_some_and(|front| front.audio.sent > 0);
+        self.clauses.insert(usize::from(playing).min(self.clauses.len()), clause);
+    }
+
+    pub(crate) fn front(&self) -> Option<&Clause> {
+        self.clauses.front()
+    }
+
+    pub(crate) fn front_mut(&mut self) -> Option<&mut Clause> {
+        self.clauses.front_mut()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Clause> {
+        self.clauses.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.clauses.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Clause> {
+        self.clauses.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Clause> {
+        self.clauses.iter_mut()
+    }
+
+    pub(crate) fn find(&mut self, id: ClauseId) -> Option<&mut Clause> {
+        self.clauses.iter_mut().find(|clause| clause.id == id)
+    }
+
+    pub(crate) fn remove(&mut self, id: ClauseId) -> Option<Clause> {
+        let at = self.clauses.iter().position(|clause| clause.id == id)?;
+        self.clauses.remove(at)
+    }
+
+    /// A filler of the dialogue that has not begun.
+    pub(crate) fn idle_filler(&self) -> Option<ClauseId> {
+        let idle = |clause: &&Clause| clause.origin == Origin::DialogueFiller && clause.audio.sent == 0;
+        self.clauses.iter().find(idle).map(|clause| clause.id)
+    }
+
+    /// Whether the next slot has something to play.
+    pub(crate) fn has_audio(&self) -> bool {
+        self.front().is_some_and(|front| front.audio.waiting() > 0 || front.audio.is_over())
+    }
+
+    /// Whether the caller may interrupt now. A goodbye is heard to its end.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.finish.is_none() && self.front().is_none_or(|front| front.interruptible)
+    }
+
+    /// How long the audio that waits will last.
+    pub(crate) fn waiting(&self) -> Duration {
+        Samples(self.clauses.iter().map(|clause| clause.audio.waiting()).sum()).duration(SampleRate::HZ_8000)
+    }
+
+    /// Empties it and returns the clauses.
+    pub(crate) fn take(&mut self) -> VecDeque<Clause> {
+        std::mem::take(self).clauses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clause(text: &str) -> Clause {
+        Clause::say(ClauseId(7), TurnId(1), Say::plain(text))
+    }
+
+    #[test]
+    fn samples_come_out_as_they_went_in() {
+        let mut audio = ClauseAudio::default();
+        assert!(audio.push(vec![1, 2, 3], false));
+        assert!(audio.push(vec![4, 5], true));
+        assert!(audio.push(vec![6], false), "what comes after the last piece is no fault");
+        let mut out = [0; 4];
+        assert_eq!((audio.read(&mut out), out), (4, [1, 2, 3, 4]));
+        assert!(!audio.is_over());
+        let mut out = [0; 4];
+        assert_eq!((audio.read(&mut out), out), (1, [5, 0, 0, 0]));
+        assert!(audio.is_over());
+        assert_eq!(audio.sent(), Samples(5));
+    }
+
+    #[test]
+    fn heard_is_exact_to_the_sample() {
+        let mut clause = clause("您的余额是五十元");
+        clause.audio.push(vec![0; 800], true);
+        let mut out = [0; 399];
+        clause.audio.read(&mut out);
+        assert_eq!(clause.heard().text.reveal(), "您的余", "399 of 800 samples are not yet four of eight characters");
+        clause.audio.read(&mut [0]);
+        assert_eq!(clause.heard().text.reveal(), "您的余额");
+        clause.audio.read(&mut [0; 400]);
+        assert_eq!(
+            clause.heard(),
+            Heard { clause: ClauseId(7), text: "您的余额是五十元".to_owned().into(), complete: true }
+        );
+    }
+
+    #[test]
+    fn an_unfinished_clause_is_measured_against_its_length_in_words() {
+        let mut clause = clause("您的余额是五十元");
+        clause.audio.push(vec![0; 1_600], false);
+        clause.audio.read(&mut [0; 1_600]);
+        assert_eq!(clause.heard().text.reveal(), "您", "200 ms of what will be about 1.6 s");
+    }
+
+    #[test]
+    fn a_clause_longer_than_a_minute_is_cut() {
+        let mut audio = ClauseAudio::default();
+        assert!(audio.push(vec![0; 480_000], false));
+        assert!(!audio.push(vec![0; 1], false));
+        assert_eq!(audio.waiting(), 480_000);
+    }
+
+    #[test]
+    fn a_filler_goes_first_but_does_not_cut_in() {
+        let mut reply = Reply::default();
+        let clip = Clip::new("请稍等", vec![0; 160]);
+        reply.push(clause("好的"));
+        reply.push_first(Clause::clip(ClauseId(8), TurnId(1), &clip, Origin::Filler, false));
+        assert_eq!(reply.front().map(|front| front.id), Some(ClauseId(8)));
+        reply.front_mut().expect("a front").audio.read(&mut [0; 10]);
+        reply.push_first(Clause::clip(ClauseId(9), TurnId(1), &clip, Origin::Filler, false));
+        let order: Vec<_> = reply.iter().map(|clause| clause.id.0).collect();
+        assert_eq!(order, [8, 9, 7]);
+    }
+}

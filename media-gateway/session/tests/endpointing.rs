@@ -1,0 +1,67 @@
+//! When an utterance is over.
+
+use hualu_core::Stage;
+use hualu_core::dialogue::Expect;
+use hualu_session::{EndpointReason, TurnRecord};
+use hualu_sim::{EchoBot, Setup, World};
+use std::time::Duration;
+
+fn turn_after(world: &mut World, words: &str) -> TurnRecord {
+    world.run_ms(2_500);
+    world.say(words);
+    world.run_ms(9_000);
+    world.records().nth(1).cloned().expect("the caller's turn is over")
+}
+
+fn waited(record: &TurnRecord) -> u128 {
+    record.stages[Stage::Endpoint as usize].expect("an endpoint").as_millis()
+}
+
+#[test]
+fn complete_words_wait_200_ms() {
+    let record = turn_after(&mut World::new(1), "查话费");
+    assert_eq!((record.endpoint, waited(&record)), (Some(EndpointReason::Complete), 200));
+}
+
+#[test]
+fn words_that_nobody_can_judge_wait_500_ms() {
+    let record = turn_after(&mut World::new(1), "查流量");
+    assert_eq!((record.endpoint, waited(&record)), (Some(EndpointReason::Unknown), 500));
+}
+
+#[test]
+fn an_unfinished_sentence_waits_two_seconds() {
+    let record = turn_after(&mut World::new(1), "我想");
+    assert_eq!((record.endpoint, waited(&record)), (Some(EndpointReason::Unfinished), 2_000));
+}
+
+#[test]
+fn a_number_in_groups_is_one_utterance() {
+    let expect = Expect::Digits { len_min: 11, len_max: 11 };
+    let mut world = World::with(Setup::new(1), EchoBot { expect, ..EchoBot::default() });
+    // Two pauses of 800 ms.
+    let record = turn_after(&mut world, "一三八  零零一三  八零零零");
+    assert_eq!(record.text.reveal(), "一三八零零一三八零零零");
+    assert_eq!(waited(&record), 200, "the last digit makes it complete");
+}
+
+#[test]
+fn an_utterance_has_a_longest_time() {
+    let mut setup = Setup::new(1);
+    setup.turn.utterance_max = Duration::from_secs(2);
+    let mut world = World::with(setup, EchoBot::default());
+    let record = turn_after(&mut world, "我我我我我我我我我我我我我我我我我我我我");
+    assert_eq!(record.endpoint, Some(EndpointReason::TooLong));
+    assert!(record.text.reveal().chars().count() <= 12, "{}", record.text.reveal().chars().count());
+}
+
+#[test]
+fn a_finished_sentence_is_answered_within_the_budget_of_each_stage() {
+    let record = turn_after(&mut World::new(1), "查话费");
+    let stages: Vec<_> = record.stages.iter().map(|stage| stage.map(|spent| spent.as_millis())).collect();
+    // 25 ms for the final, 20 for the dialogue, 60 for the voice; the rest is ours.
+    assert_eq!(stages[..5], [Some(0), Some(200), Some(25), Some(20), Some(60)]);
+    assert!(stages[5] < Some(20), "one slot at most: {stages:?}");
+    assert!(record.response <= Some(Duration::from_millis(325)), "{:?}", record.response);
+    assert!(record.missed.is_empty());
+}
