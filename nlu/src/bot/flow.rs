@@ -1,0 +1,322 @@
+//! Reads `flows` and compiles their steps into a list of operations, so that a place in a flow is one number.
+
+use super::action::arguments;
+use super::expr::Expr;
+use super::fault::{Faults, Place, nearest};
+use super::model::{Choice, Flow, Op, Step};
+use super::read::{Fields, Item};
+use super::slot::{expr, is_key, template, templates};
+use super::template::Template;
+use std::collections::BTreeMap;
+
+const VERBS: [&str; 12] =
+    ["say", "collect", "confirm", "call", "if", "choose", "set", "flow", "goto", "handoff", "end", "resume"];
+
+/// A jump whose target is filled in once it is known.
+const OPEN: usize = usize::MAX;
+
+/// Reads every flow. `extra` are the nameless flows of global intents: intent and steps.
+pub(crate) fn read(sections: &[Item<'_>], extra: &[(String, Item<'_>)], faults: &mut Faults) -> Vec<Flow> {
+    let mut entries = Vec::new();
+    for section in sections {
+        entries.extend(section.entries(faults));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for (id, item) in &entries {
+        if names.iter().any(|known| known == id) {
+            item.fault("is declared twice", "", faults);
+        }
+        names.push((*id).to_owned());
+    }
+    let mut flows: Vec<Flow> = entries.iter().map(|(id, item)| named(id, item, &names, faults)).collect();
+    for (intent, steps) in extra {
+        let mut compiler = Compiler::new(&names, faults);
+        compiler.steps(steps);
+        compiler.emit(Op::Resume, steps.place());
+        flows.push(compiler.finish(format!("@{intent}"), true));
+    }
+    flows
+}
+
+fn named(id: &str, item: &Item<'_>, names: &[String], faults: &mut Faults) -> Flow {
+    let Some(mut fields) = item.fields(faults) else {
+        return Compiler::new(names, faults).finish(id.to_owned(), false);
+    };
+    let trigger = fields.take("trigger");
+    let description = fields.take("description").and_then(|item| item.text(faults)).unwrap_or_default();
+    let steps = fields.need("steps", faults);
+    fields.finish(faults);
+    let mut intents = Vec::new();
+    let mut key = None;
+    if let Some(mut fields) = trigger.and_then(|item| item.fields(faults)) {
+        intents = fields.take("intents").map_or_else(Vec::new, |item| item.texts(faults));
+        key = fields.take("dtmf").and_then(|item| one_key(&item, faults));
+        // The entry flow starts when the call is answered; saying so is allowed, nothing else is.
+        if let Some(event) = fields.take("event")
+            && event.text(faults).is_some_and(|text| text != "answered")
+        {
+            event.fault("is not an event", "the only event is `answered`", faults);
+        }
+        fields.finish(faults);
+    }
+    let mut compiler = Compiler::new(names, faults);
+    if let Some(steps) = steps {
+        compiler.steps(&steps);
+    }
+    let mut flow = compiler.finish(id.to_owned(), false);
+    flow.description = description;
+    flow.intents = intents;
+    flow.key = key;
+    flow
+}
+
+fn one_key(item: &Item<'_>, faults: &mut Faults) -> Option<String> {
+    let key = item.text(faults)?;
+    if is_key(&key) {
+        return Some(key);
+    }
+    item.fault(format!("`{key}` is not a key"), "one of 0-9, * and #", faults);
+    None
+}
+
+struct Compiler<'a> {
+    names: &'a [String],
+    faults: &'a mut Faults,
+    steps: Vec<Step>,
+    labels: BTreeMap<String, usize>,
+    gotos: Vec<(usize, String, Place)>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(names: &'a [String], faults: &'a mut Faults) -> Self {
+        Self { names, faults, steps: Vec::new(), labels: BTreeMap::new(), gotos: Vec::new() }
+    }
+
+    fn finish(mut self, id: String, is_global: bool) -> Flow {
+        for (at, label, place) in std::mem::take(&mut self.gotos) {
+            match self.labels.get(&label) {
+                Some(target) => self.steps[at].op = Op::Jump(*target),
+                None => {
+                    let suggestion = nearest(&label, self.labels.keys().map(String::as_str));
+                    self.faults.add(
+                        place,
+                        &format!("flows.{id}"),
+                        format!("there is no label `{label}` here"),
+                        suggestion,
+                    );
+                }
+            }
+        }
+        let mut collects = Vec::new();
+        for step in &self.steps {
+            if let Op::Collect { slot, .. } = &step.op
+                && !collects.contains(slot)
+            {
+                collects.push(slot.clone());
+            }
+        }
+        Flow { id, description: String::new(), intents: Vec::new(), key: None, steps: self.steps, collects, is_global }
+    }
+
+    fn emit(&mut self, op: Op, place: Place) -> usize {
+        self.steps.push(Step { op, line: place.line });
+        self.steps.len() - 1
+    }
+
+    fn steps(&mut self, item: &Item<'_>) {
+        for step in item.items(self.faults) {
+            self.step(&step);
+        }
+    }
+
+    fn step(&mut self, item: &Item<'_>) {
+        let Some(mut fields) = item.fields(self.faults) else { return };
+        if let Some(label) = fields.take("label").and_then(|label| label.text(self.faults)) {
+            let at = self.steps.len();
+            if self.labels.insert(label.clone(), at).is_some() {
+                item.fault(format!("label `{label}` is used twice"), "", self.faults);
+            }
+        }
+        let verbs: Vec<&str> = VERBS.into_iter().filter(|verb| fields.has(verb)).collect();
+        match verbs.as_slice() {
+            [verb] => self.verb(verb, item, &mut fields),
+            [] => item.fault("is not a step", format!("a step begins with one of: {}", VERBS.join(", ")), self.faults),
+            several => item.fault(
+                format!("does several things at once: {}", several.join(", ")),
+                "make a step of each",
+                self.faults,
+            ),
+        }
+        if verbs.len() == 1 {
+            fields.finish(self.faults);
+        }
+    }
+
+    fn verb(&mut self, verb: &str, item: &Item<'_>, fields: &mut Fields<'_>) {
+        let place = item.place();
+        match verb {
+            "say" => self.say(place, fields),
+            "collect" => self.collect(place, fields),
+            "confirm" => self.confirm(place, fields),
+            "call" => self.call(place, fields),
+            "if" => self.branch(place, fields),
+            "choose" => self.choose(place, fields),
+            "set" => {
+                let set = fields.take("set").map_or_else(Vec::new, |item| arguments(&item, self.faults));
+                self.emit(Op::Set(set), place);
+            }
+            "flow" => self.enter(place, fields),
+            "goto" => {
+                if let Some(label) = fields.take("goto").and_then(|item| item.text(self.faults)) {
+                    let at = self.emit(Op::Jump(OPEN), place);
+                    self.gotos.push((at, label, place));
+                }
+            }
+            "handoff" => {
+                let queue = fields.take("handoff").and_then(|item| item.text(self.faults));
+                self.emit(Op::Handoff(queue.unwrap_or_default()), place);
+            }
+            "end" => {
+                let disposition = fields.take("end").and_then(|item| item.text(self.faults));
+                self.emit(Op::End(disposition.unwrap_or_default()), place);
+            }
+            _ => {
+                fields.take("resume").and_then(|item| item.flag(self.faults));
+                self.emit(Op::Resume, place);
+            }
+        }
+    }
+
+    fn say(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let variants = fields.take("say").map_or_else(Vec::new, |item| templates(&item, self.faults));
+        let must_say = fields.take("must_say").and_then(|item| item.flag(self.faults)).unwrap_or(false);
+        let interruptible = fields.take("barge_in").and_then(|item| item.flag(self.faults)).unwrap_or(true);
+        self.emit(Op::Say { variants, interruptible, must_say }, place);
+    }
+
+    fn collect(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let slot = fields.take("collect").and_then(|item| item.text(self.faults));
+        let when = fields.take("when").and_then(|item| expr(&item, self.faults));
+        if let Some(slot) = slot {
+            self.emit(Op::Collect { slot, when }, place);
+        }
+    }
+
+    fn confirm(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let text = fields.take("confirm").and_then(|item| template(&item, self.faults));
+        let set = fields.take("set").and_then(|item| item.text(self.faults));
+        let (yes, no) = (fields.take("yes"), fields.take("no"));
+        let Some(text) = text else { return };
+        let at = self.emit(Op::Confirm { text, set: set.clone(), yes: OPEN, no: OPEN }, place);
+        let (yes, no) = self.two_branches(yes.as_ref(), no.as_ref(), place);
+        if let Op::Confirm { yes: to_yes, no: to_no, .. } = &mut self.steps[at].op {
+            (*to_yes, *to_no) = (yes, no);
+        }
+    }
+
+    fn call(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let action = fields.take("call").and_then(|item| item.text(self.faults));
+        let args = fields.take("args").map_or_else(Vec::new, |item| arguments(&item, self.faults));
+        let (ok, error) = (fields.take("ok"), fields.take("error"));
+        let Some(action) = action else { return };
+        let at = self.emit(Op::Call { action, args, ok: OPEN, error: None }, place);
+        let (to_ok, to_error) = self.two_branches(ok.as_ref(), error.as_ref(), place);
+        if let Op::Call { ok, error: slot, .. } = &mut self.steps[at].op {
+            *ok = to_ok;
+            *slot = error.map(|_| to_error);
+        }
+    }
+
+    fn branch(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let condition = fields.take("if").and_then(|item| expr(&item, self.faults));
+        let (then, otherwise) = (fields.need("then", self.faults), fields.take("else"));
+        let Some(condition) = condition else { return };
+        let at = self.emit(Op::If { condition, otherwise: OPEN }, place);
+        let (_, no) = self.two_branches(then.as_ref(), otherwise.as_ref(), place);
+        if let Op::If { otherwise, .. } = &mut self.steps[at].op {
+            *otherwise = no;
+        }
+    }
+
+    /// Emits both branches after the step that was just emitted; an absent one goes on behind both.
+    fn two_branches(&mut self, first: Option<&Item<'_>>, second: Option<&Item<'_>>, place: Place) -> (usize, usize) {
+        let to_first = self.steps.len();
+        if let Some(first) = first {
+            self.steps(first);
+        }
+        let Some(second) = second else { return (to_first, self.steps.len()) };
+        let jump = self.emit(Op::Jump(OPEN), place);
+        let to_second = self.steps.len();
+        self.steps(second);
+        self.steps[jump].op = Op::Jump(self.steps.len());
+        (to_first, to_second)
+    }
+
+    fn choose(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let Some(mut inner) = fields.take("choose").and_then(|item| item.fields(self.faults)) else { return };
+        let prompt = inner.take("prompt").and_then(|item| template(&item, self.faults));
+        let again = inner.take("again").and_then(|item| template(&item, self.faults));
+        let list = inner.need("options", self.faults);
+        inner.finish(self.faults);
+        let at = self.emit(Op::Choose { prompt, again, options: Vec::new() }, place);
+        let mut options = Vec::new();
+        let mut jumps = Vec::new();
+        for option in list.map_or_else(Vec::new, |list| list.items(self.faults)) {
+            let Some(mut fields) = option.fields(self.faults) else { continue };
+            let choice = Choice {
+                intent: fields.take("intent").and_then(|item| item.text(self.faults)),
+                key: fields.take("dtmf").and_then(|item| one_key(&item, self.faults)),
+                words: fields.take("value").map_or_else(Vec::new, |item| item.texts(self.faults)),
+                goto: self.steps.len(),
+            };
+            if choice.intent.is_none() && choice.words.is_empty() && choice.key.is_none() {
+                option.fault("nothing can choose it", "give it an `intent`, a `value` or a `dtmf` key", self.faults);
+            }
+            if let Some(steps) = fields.need("steps", self.faults) {
+                self.steps(&steps);
+            }
+            fields.finish(self.faults);
+            jumps.push(self.emit(Op::Jump(OPEN), option.place()));
+            options.push(choice);
+        }
+        let after = self.steps.len();
+        for jump in jumps {
+            self.steps[jump].op = Op::Jump(after);
+        }
+        if let Op::Choose { options: slot, .. } = &mut self.steps[at].op {
+            *slot = options;
+        }
+    }
+
+    fn enter(&mut self, place: Place, fields: &mut Fields<'_>) {
+        let Some(item) = fields.take("flow") else { return };
+        let returns = fields.take("return").and_then(|item| item.flag(self.faults)).unwrap_or(true);
+        let Some(id) = item.text(self.faults) else { return };
+        match self.names.iter().position(|name| *name == id) {
+            Some(flow) => {
+                self.emit(Op::Enter { flow, returns }, place);
+            }
+            None => item.fault(
+                format!("there is no flow `{id}`"),
+                nearest(&id, self.names.iter().map(String::as_str)),
+                self.faults,
+            ),
+        }
+    }
+}
+
+/// The expressions and texts of one operation, for checks of names.
+pub(crate) fn names_of(op: &Op) -> Vec<&str> {
+    fn of_args(args: &[(String, Expr)]) -> impl Iterator<Item = &str> {
+        args.iter().flat_map(|(_, expr)| expr.names().iter().map(String::as_str))
+    }
+    match op {
+        Op::Say { variants, .. } => variants.iter().flat_map(Template::names).collect(),
+        Op::Collect { when, .. } => when.iter().flat_map(|expr| expr.names().iter().map(String::as_str)).collect(),
+        Op::Confirm { text, .. } => text.names().collect(),
+        Op::Call { args, .. } | Op::Set(args) => of_args(args).collect(),
+        Op::If { condition, .. } => condition.names().iter().map(String::as_str).collect(),
+        Op::Choose { prompt, again, .. } => prompt.iter().chain(again).flat_map(Template::names).collect(),
+        Op::Enter { .. } | Op::Jump(_) | Op::Handoff(_) | Op::End(_) | Op::Resume => Vec::new(),
+    }
+}

@@ -1,0 +1,227 @@
+//! A bot as YAML, read into a compiled [`Bot`].
+//!
+//! ```text
+//! bot:      {id, locale, version, entry: flow, timezone, no_input_ms}
+//! nlu:      {intents: {id: {examples, label, global}}, lists: {id: [text | {value, synonyms}]}, bands, context_boost}
+//! entities: {name: {kind: money | data_size | phone | digits | date | time | datetime | list, ..}}
+//! slots:    {name: {type, ask, reprompt, validate: {expr, say}, confirm, confirm_say, dtmf, sensitive, keep, max_tries}}
+//! actions:  {name: {http: {get | post}, timeout_ms, retries, filler, safe, requires, args, result, idempotency, mock}}
+//! policies: {no_input, no_match, global_intents, repair, handoff, wait_say}
+//! flows:    {id: {trigger: {intents, dtmf, event}, description, steps}}
+//! step:     say | collect | confirm | call | if | choose | set | flow | goto | handoff | end | resume, each with `label`
+//! ```
+//!
+//! Every file of a bot's folder is read, every fault is collected with its file, line and field, and only a bot without
+//! faults comes out: the engine never meets an unknown name.
+
+mod action;
+mod check;
+pub(crate) mod expr;
+mod fault;
+mod flow;
+pub(crate) mod model;
+mod nlu;
+mod node;
+mod policy;
+mod read;
+mod slot;
+pub(crate) mod template;
+
+pub use fault::{BotFaults, Fault};
+pub use model::{Bot, Method, RESERVED_INTENTS};
+
+use check::Places;
+use fault::{Faults, Place, nearest};
+use node::Node;
+use read::Item;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+const SECTIONS: [&str; 7] = ["bot", "nlu", "entities", "slots", "actions", "policies", "flows"];
+
+/// A bot file larger than this is refused unread.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+impl Bot {
+    /// Reads a bot from a folder (every `*.yaml` and `*.yml` directly in it) or from one file.
+    ///
+    /// # Errors
+    /// Every fault of every file at once.
+    pub fn load(path: &Path) -> Result<Self, BotFaults> {
+        let mut faults = Faults::default();
+        let files = read_files(path, &mut faults);
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        Self::compile(&files, faults)
+    }
+
+    /// Compiles a bot from texts: file name and content.
+    ///
+    /// # Errors
+    /// Every fault of every file at once.
+    pub fn from_texts(files: &[(&str, &str)]) -> Result<Self, BotFaults> {
+        Self::compile(files, Faults::default())
+    }
+
+    fn compile(files: &[(&str, &str)], mut faults: Faults) -> Result<Self, BotFaults> {
+        let mut hasher = blake3::Hasher::new();
+        let mut roots = Vec::new();
+        for (name, text) in files {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+            let file = faults.add_file(name);
+            roots.extend(node::parse(file, text, &mut faults));
+        }
+        let sections = Sections::split(&roots, &mut faults);
+        let Some(head) = head(&sections, &mut faults) else {
+            return Err(faults.finish().err().unwrap_or(BotFaults(Vec::new())));
+        };
+        let nlu = nlu::read(&sections.of("nlu"), &mut faults);
+        let entities = slot::entities(&sections.of("entities"), &nlu.lists, &mut faults);
+        let slots = slot::slots(&sections.of("slots"), &entities, &mut faults);
+        let mut backends = BTreeSet::new();
+        let actions = action::read(&sections.of("actions"), &mut backends, &mut faults);
+        let policy::Read { mut policies, global } = policy::read(&sections.of("policies"), &mut faults);
+        let flows = flow::read(&sections.of("flows"), &global, &mut faults);
+        let named = flows.len() - global.len();
+        policies.global = global.iter().enumerate().map(|(i, (intent, _))| (intent.clone(), named + i)).collect();
+        let entry = flows.iter().position(|flow| flow.id == head.entry.0);
+        if entry.is_none() {
+            let suggestion = nearest(&head.entry.0, flows.iter().map(|flow| flow.id.as_str()));
+            faults.add(head.entry.1, "bot.entry", format!("there is no flow `{}`", head.entry.0), suggestion);
+        }
+        let bot = Self {
+            id: head.id,
+            zone: head.zone,
+            entry: entry.unwrap_or(0),
+            no_input: head.no_input,
+            intents: nlu.intents,
+            bands: nlu.bands,
+            context_boost: nlu.context_boost,
+            slots,
+            actions,
+            policies,
+            flows,
+            backends,
+            content: hasher.finalize(),
+        };
+        check::check(&bot, &sections.places(&bot, &global), &mut faults);
+        faults.finish().map(|()| bot)
+    }
+}
+
+fn read_files(path: &Path, faults: &mut Faults) -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map(|dir| dir.filter_map(Result::ok).map(|entry| entry.path()));
+        let is_yaml = |path: &Path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+        paths.extend(entries.into_iter().flatten().filter(|path| path.is_file() && is_yaml(path)));
+        paths.sort();
+    } else {
+        paths.push(path.to_owned());
+    }
+    if paths.is_empty() {
+        let file = faults.add_file(&path.display().to_string());
+        faults.add(Place { file, line: 0 }, "", "the folder holds no *.yaml file", "name the folder of a bot");
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+        let text = if size > FILE_BYTES_MAX {
+            Err(format!("has {size} bytes, the most is {FILE_BYTES_MAX}"))
+        } else {
+            std::fs::read_to_string(&path).map_err(|error| format!("cannot be read: {error}"))
+        };
+        match text {
+            Ok(text) => files.push((name, text)),
+            Err(reason) => {
+                let file = faults.add_file(&name);
+                faults.add(Place { file, line: 0 }, "", reason, "");
+            }
+        }
+    }
+    files
+}
+
+/// The top-level sections of all files.
+struct Sections<'a>(Vec<(&'static str, Item<'a>)>);
+
+impl<'a> Sections<'a> {
+    fn split(roots: &'a [Node], faults: &mut Faults) -> Self {
+        let mut sections = Vec::new();
+        for root in roots {
+            for (key, item) in Item::new("", root).entries(faults) {
+                match SECTIONS.iter().find(|known| **known == key) {
+                    Some(known) => sections.push((*known, item)),
+                    None => item.fault("unknown section", nearest(key, SECTIONS), faults),
+                }
+            }
+        }
+        Self(sections)
+    }
+
+    fn of(&self, name: &str) -> Vec<Item<'a>> {
+        self.0.iter().filter(|(known, _)| *known == name).map(|(_, item)| item.clone()).collect()
+    }
+
+    /// Where the parts stand, for faults that are found after compiling.
+    fn places(&self, bot: &Bot, global: &[(String, Item<'_>)]) -> Places {
+        let mut scratch = Faults::default();
+        let mut parts = Vec::new();
+        for (name, section) in &self.0 {
+            parts.push(((*name).to_owned(), section.place()));
+            let deep =
+                if *name == "nlu" { section.fields(&mut scratch).and_then(|mut f| f.take("intents")) } else { None };
+            for (_, item) in deep.as_ref().unwrap_or(section).entries(&mut scratch) {
+                parts.push((item.path.clone(), item.place()));
+            }
+        }
+        let mut flows = Vec::new();
+        for flow in &bot.flows {
+            let path = format!("flows.{}", flow.id);
+            let own = parts.iter().find(|(known, _)| *known == path).map(|(_, place)| place.file);
+            let steps = global.iter().find(|(intent, _)| flow.id.strip_prefix('@') == Some(intent));
+            flows.push(own.or(steps.map(|(_, item)| item.place().file)).unwrap_or_default());
+        }
+        Places { flows, parts }
+    }
+}
+
+struct Head {
+    id: String,
+    entry: (String, Place),
+    zone: chrono_tz::Tz,
+    no_input: Duration,
+}
+
+fn head(sections: &Sections<'_>, faults: &mut Faults) -> Option<Head> {
+    let heads = sections.of("bot");
+    let Some(item) = heads.first() else {
+        faults.add(Place::default(), "bot", "is missing", "add `bot: {id: .., entry: .., timezone: Asia/Shanghai}`");
+        return None;
+    };
+    if let Some(second) = heads.get(1) {
+        second.fault("is declared in two files", "", faults);
+    }
+    let mut fields = item.fields(faults)?;
+    let id = fields.need("id", faults).and_then(|item| item.text(faults));
+    let entry = fields.need("entry", faults).and_then(|item| Some((item.text(faults)?, item.place())));
+    if let Some(locale) = fields.take("locale") {
+        slot::one_of(&locale, &["zh-CN"], faults);
+    }
+    if let Some(version) = fields.take("version") {
+        version.whole(1..=1, faults);
+    }
+    let zone = fields.take("timezone").and_then(|item| {
+        let name = item.text(faults)?;
+        name.parse().map_err(|_| item.fault(format!("`{name}` is not a time zone"), "Asia/Shanghai", faults)).ok()
+    });
+    let no_input = fields.take("no_input_ms").and_then(|item| item.millis(faults));
+    fields.finish(faults);
+    Some(Head {
+        id: id?,
+        entry: entry?,
+        zone: zone.unwrap_or(chrono_tz::Tz::Asia__Shanghai),
+        no_input: no_input.unwrap_or(Duration::from_secs(6)),
+    })
+}

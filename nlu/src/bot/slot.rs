@@ -1,0 +1,241 @@
+//! Reads `entities` and `slots`.
+
+use super::expr::Expr;
+use super::fault::{Faults, nearest};
+use super::model::{Keys, ListEntry, Slot, SlotConfirm};
+use super::nlu::{list, scalar};
+use super::read::{Fields, Item};
+use super::template::Template;
+use crate::entity::Kind;
+use std::collections::BTreeMap;
+
+const KINDS: [&str; 8] = ["money", "data_size", "phone", "digits", "date", "time", "datetime", "list"];
+
+/// Reads every entity: name -> kind.
+pub(crate) fn entities(
+    sections: &[Item<'_>],
+    lists: &BTreeMap<String, Vec<ListEntry>>,
+    faults: &mut Faults,
+) -> BTreeMap<String, Kind> {
+    let mut entities = BTreeMap::new();
+    for section in sections {
+        for (name, item) in section.entries(faults) {
+            if let Some(kind) = entity(&item, lists, faults) {
+                entities.insert(name.to_owned(), kind);
+            }
+        }
+    }
+    entities
+}
+
+fn entity(item: &Item<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, faults: &mut Faults) -> Option<Kind> {
+    let mut fields = item.fields(faults)?;
+    let kind_item = fields.need("kind", faults)?;
+    let name = kind_item.text(faults)?;
+    let kind = match name.as_str() {
+        "digits" => Some(digits(&mut fields, faults)),
+        "list" => list_kind(item, &mut fields, lists, faults),
+        name => plain_kind(name),
+    };
+    if kind.is_none() && !KINDS.contains(&name.as_str()) {
+        kind_item.fault(format!("unknown kind `{name}`"), nearest(&name, KINDS), faults);
+    }
+    fields.finish(faults);
+    kind
+}
+
+fn plain_kind(name: &str) -> Option<Kind> {
+    Some(match name {
+        "money" => Kind::Money,
+        "data_size" => Kind::DataSize,
+        "phone" => Kind::Phone,
+        "digits" => Kind::Digits { len_min: 1, len_max: 32 },
+        "date" => Kind::Date,
+        "time" => Kind::Time,
+        "datetime" => Kind::DateTime,
+        _ => return None,
+    })
+}
+
+fn digits(fields: &mut Fields<'_>, faults: &mut Faults) -> Kind {
+    let mut len = |name| {
+        let value = fields.take(name).and_then(|item| item.whole(1..=32, faults));
+        value.and_then(|value| u8::try_from(value).ok())
+    };
+    let exact = len("length");
+    let (min, max) = (len("min"), len("max"));
+    let len_min = exact.or(min).unwrap_or(1);
+    Kind::Digits { len_min, len_max: exact.or(max).unwrap_or(32).max(len_min) }
+}
+
+fn list_kind(
+    item: &Item<'_>,
+    fields: &mut Fields<'_>,
+    lists: &BTreeMap<String, Vec<ListEntry>>,
+    faults: &mut Faults,
+) -> Option<Kind> {
+    let named = fields.take("list");
+    let values = fields.take("values").map(|values| list(&values, faults));
+    let entries = match (named, values) {
+        (Some(name), None) => {
+            let id = name.text(faults)?;
+            let found = lists.get(&id).cloned();
+            if found.is_none() {
+                let suggestion = nearest(&id, lists.keys().map(String::as_str));
+                name.fault(format!("there is no list `{id}`"), suggestion, faults);
+            }
+            found?
+        }
+        (None, Some(values)) => values,
+        _ => {
+            item.fault("a list needs either `list` or `values`", "", faults);
+            return None;
+        }
+    };
+    Some(Kind::list(entries.into_iter().map(|entry| (entry.value, entry.spoken)).collect()))
+}
+
+/// Reads every slot.
+pub(crate) fn slots(
+    sections: &[Item<'_>],
+    entities: &BTreeMap<String, Kind>,
+    faults: &mut Faults,
+) -> BTreeMap<String, Slot> {
+    let mut slots = BTreeMap::new();
+    for section in sections {
+        for (name, item) in section.entries(faults) {
+            if let Some(slot) = slot(&item, entities, faults) {
+                slots.insert(name.to_owned(), slot);
+            }
+        }
+    }
+    slots
+}
+
+fn slot(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults) -> Option<Slot> {
+    let mut fields = item.fields(faults)?;
+    let kind = fields.need("type", faults).and_then(|item| slot_kind(&item, entities, faults));
+    let ask = fields.need("ask", faults).and_then(|item| template(&item, faults));
+    let reprompt = fields.take("reprompt").map_or_else(Vec::new, |item| templates(&item, faults));
+    let validate = fields.take("validate").and_then(|item| validation(&item, faults));
+    let confirm = fields.take("confirm").map_or(SlotConfirm::Never, |item| slot_confirm(&item, faults));
+    let confirm_say = fields.take("confirm_say").and_then(|item| template(&item, faults));
+    let keys = fields.take("dtmf").map_or_else(Keys::default, |item| keys(&item, faults));
+    let sensitive = fields.take("sensitive").and_then(|item| item.flag(faults)).unwrap_or(false);
+    let keep = fields.take("keep").and_then(|item| one_of(&item, &["flow", "call"], faults));
+    let tries = fields.take("max_tries").and_then(|item| item.whole(1..=10, faults)).unwrap_or(3);
+    fields.finish(faults);
+    if matches!(confirm, SlotConfirm::Explicit | SlotConfirm::Below(_)) && confirm_say.is_none() {
+        item.fault("is confirmed but has no `confirm_say`", "say the value back: `confirm_say: ${..}，对吗？`", faults);
+    }
+    Some(Slot {
+        kind: kind?,
+        ask: ask?,
+        reprompt,
+        validate,
+        confirm,
+        confirm_say,
+        keys,
+        sensitive,
+        keep_for_call: keep.as_deref() == Some("call"),
+        tries_max: u32::try_from(tries).unwrap_or(3),
+    })
+}
+
+fn slot_kind(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults) -> Option<Kind> {
+    let name = item.text(faults)?;
+    let kind = entities.get(&name).cloned().or_else(|| plain_kind(&name));
+    if kind.is_none() {
+        let known = entities.keys().map(String::as_str).chain(KINDS);
+        item.fault(format!("there is no entity or kind `{name}`"), nearest(&name, known), faults);
+    }
+    kind
+}
+
+fn validation(item: &Item<'_>, faults: &mut Faults) -> Option<(Expr, Template)> {
+    let mut fields = item.fields(faults)?;
+    let expr = fields.need("expr", faults).and_then(|item| expr(&item, faults));
+    let say = fields.need("say", faults).and_then(|item| template(&item, faults));
+    fields.finish(faults);
+    Some((expr?, say?))
+}
+
+fn slot_confirm(item: &Item<'_>, faults: &mut Faults) -> SlotConfirm {
+    let Some(text) = item.text(faults) else { return SlotConfirm::Never };
+    match text.as_str() {
+        "never" => SlotConfirm::Never,
+        "implicit" => SlotConfirm::Implicit,
+        "explicit" => SlotConfirm::Explicit,
+        other => {
+            let below = other.strip_prefix("below(").and_then(|rest| rest.strip_suffix(')'));
+            match below.and_then(|number| number.parse::<f32>().ok()) {
+                Some(limit) if (0.0..=1.0).contains(&limit) => SlotConfirm::Below(limit),
+                _ => {
+                    item.fault(
+                        format!("`{other}` is not a way to confirm"),
+                        "never, implicit, explicit or below(0.8)",
+                        faults,
+                    );
+                    SlotConfirm::Never
+                }
+            }
+        }
+    }
+}
+
+fn keys(item: &Item<'_>, faults: &mut Faults) -> Keys {
+    let Some(mut fields) = item.fields(faults) else { return Keys::default() };
+    let length = fields.take("length").and_then(|item| item.whole(1..=32, faults));
+    let terminator = fields.take("terminator").and_then(|item| one_of(&item, &["#", "*"], faults));
+    let mut map = std::collections::BTreeMap::new();
+    if let Some(entries) = fields.take("map") {
+        for (key, value) in entries.entries(faults) {
+            if !is_key(key) {
+                value.fault(format!("`{key}` is not a key"), "one of 0-9, * and #", faults);
+            }
+            map.insert(key.to_owned(), scalar(&value, faults));
+        }
+    }
+    fields.finish(faults);
+    Keys {
+        length: length.and_then(|value| usize::try_from(value).ok()),
+        terminator: terminator.and_then(|text| text.chars().next()),
+        map,
+    }
+}
+
+/// Whether `key` is one key of a telephone.
+pub(crate) fn is_key(key: &str) -> bool {
+    key.len() == 1 && key.chars().all(|c| c.is_ascii_digit() || c == '*' || c == '#')
+}
+
+/// A text out of a closed set.
+pub(crate) fn one_of(item: &Item<'_>, known: &[&str], faults: &mut Faults) -> Option<String> {
+    let text = item.text(faults)?;
+    if known.contains(&text.as_str()) {
+        return Some(text);
+    }
+    item.fault(format!("`{text}` is not known here"), nearest(&text, known.iter().copied()), faults);
+    None
+}
+
+/// A compiled text.
+pub(crate) fn template(item: &Item<'_>, faults: &mut Faults) -> Option<Template> {
+    let text = item.text(faults)?;
+    Template::compile(&text).map_err(|reason| item.fault(reason, "", faults)).ok()
+}
+
+/// One compiled text or several.
+pub(crate) fn templates(item: &Item<'_>, faults: &mut Faults) -> Vec<Template> {
+    let texts = item.texts(faults);
+    texts
+        .iter()
+        .filter_map(|text| Template::compile(text).map_err(|reason| item.fault(reason, "", faults)).ok())
+        .collect()
+}
+
+/// A compiled expression.
+pub(crate) fn expr(item: &Item<'_>, faults: &mut Faults) -> Option<Expr> {
+    let text = item.text(faults)?;
+    Expr::compile(&text).map_err(|reason| item.fault(reason, "", faults)).ok()
+}

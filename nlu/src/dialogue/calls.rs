@@ -1,0 +1,100 @@
+//! Calling back ends: the barrier in front of what cannot be undone, and results on their way back.
+
+use super::machine::Machine;
+use super::state::{Agreement, Waiting};
+use super::{ActionOutcome, ActionRequest, Await, Output, Prefetch};
+use crate::bot::expr::{Expr, ExprError};
+use crate::bot::model::Op;
+use crate::value::Value;
+
+impl Machine<'_> {
+    /// Executes a `call` step: sends the request, or takes over one that a guess has sent.
+    pub fn call(
+        &mut self,
+        name: &str,
+        args: &[(String, Expr)],
+        ok: usize,
+        error: Option<usize>,
+    ) -> Result<(), ExprError> {
+        let Some(action) = self.assistant.bot.actions.get(name) else {
+            self.jump(ok);
+            return Ok(());
+        };
+        if action.requires_confirm && !self.take_agreement(name) {
+            tracing::error!(action = name, "refused: the action requires a confirmation and has none for these values");
+            self.state.note(format!("refuse {name}"));
+            self.after_error(error);
+            return Ok(());
+        }
+        if self.is_speculative && !action.safe {
+            self.is_blocked = true;
+            return Ok(());
+        }
+        let request = ActionRequest::build(name, action, args, &self.scope())?;
+        self.state.note(format!("call {name}"));
+        let known = self.prefetched.iter().position(|known| action.safe && known.request.is_same(&request));
+        // A guess leaves the result for the turn that follows it.
+        let known = known
+            .map(|at| if self.is_speculative { self.prefetched[at].clone() } else { self.prefetched.swap_remove(at) });
+        match known {
+            Some(Prefetch { outcome: Some(outcome), .. }) => self.take_result(&outcome),
+            Some(Prefetch { request, outcome: None }) => {
+                if !self.is_speculative {
+                    self.requests.push(Output::Await(Await::for_request(&request, action)));
+                }
+                self.state.waiting = Waiting::Action(request.id);
+            }
+            None => {
+                *self.next_request += 1;
+                let request = ActionRequest { id: *self.next_request, ..request };
+                self.state.waiting = Waiting::Action(request.id);
+                if self.is_speculative {
+                    self.prefetched.push(Prefetch { request: request.clone(), outcome: None });
+                    self.requests.push(Output::Run(request));
+                } else {
+                    let wait = Await::for_request(&request, action);
+                    self.requests.extend([Output::Run(request), Output::Await(wait)]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for an agreement on the stack that covers the action's inputs, and uses it up.
+    fn take_agreement(&mut self, name: &str) -> bool {
+        let Some(action) = self.assistant.bot.actions.get(name) else { return false };
+        let inputs: Vec<&str> = action.inputs().collect();
+        let values = self.state.values();
+        let covers = |agreed: &Agreement| inputs.iter().all(|input| agreed.values.get(*input) == values.get(*input));
+        let frame = self.state.stack.iter_mut().rev().find(|frame| frame.agreed.as_ref().is_some_and(covers));
+        match frame {
+            Some(frame) => {
+                frame.agreed = None;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes an action's result and places the flow behind its step; the caller runs on.
+    pub fn take_result(&mut self, outcome: &ActionOutcome) {
+        let Some(Op::Call { action, ok, error, .. }) = self.state.op(self.assistant) else { return };
+        self.state.waiting = Waiting::Nothing;
+        match outcome {
+            Ok(json) => {
+                let results = self.assistant.bot.actions.get(action).map_or(&[][..], |known| &known.results);
+                for (path, name) in results {
+                    let value =
+                        path.split('.').try_fold(json, |at, key| at.get(key)).map_or(Value::Null, Value::from_json);
+                    self.state.set(self.assistant, name, value);
+                }
+                self.state.note(format!("done {action}"));
+                self.jump(*ok);
+            }
+            Err(fault) => {
+                self.state.note(format!("failed {action}: {fault}"));
+                self.after_error(*error);
+            }
+        }
+    }
+}

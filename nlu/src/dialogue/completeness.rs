@@ -1,0 +1,84 @@
+//! Whether a caller sounds finished: the endpointer waits less for whole answers and longer for half ones.
+
+use super::interpret::{Command, Interpretation};
+use super::state::{StateScope, Waiting};
+use crate::entity::Kind;
+use crate::utterance::Utterance;
+use hualu_core::dialogue::Completeness;
+
+/// A sentence that ends like this goes on.
+const DANGLING: &str = "我想 我要 我想要 我想问 我想问一下 我想查 我想查一下 我想换 我要换 我要查 帮我 帮我查 帮我查一下 给我 给我查一下 麻烦 \
+                        麻烦你 麻烦您 请问 请 请问一下 那个 这个 就是 就是说 然后 还有 但是 因为 如果 所以 不过 嗯 呃 额 和 跟 把 被 我的 我家 \
+                        我家的 我们家 你们 你们那个 想换 想查 想问 换成 改成 改为 换到 号码是 我 我这个 我那个 为什么 怎么 能不能";
+/// A whole sentence may end like this although its beginning looks like a half one.
+const CLOSING: [char; 9] = ['吗', '吧', '呢', '了', '么', '的', '嘛', '呗', '啊'];
+
+/// Judges the best reading.
+pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utterance) -> Completeness {
+    if best.is_empty() {
+        return Completeness::Unknown;
+    }
+    match &heard.command {
+        // 三十九那个: a value makes an answer whole, whatever follows it.
+        Command::Start { .. } | Command::Unknown { .. } | Command::Clarify(_) if ends_open(best) => {
+            Completeness::Unfinished
+        }
+        Command::Fill { slot, .. } if heard.is_open => of_open_value(scope, slot, heard),
+        Command::Fill { slot, .. } | Command::Correct { slot, .. } => of_value(scope, slot, heard),
+        Command::Affirm | Command::Deny | Command::Choose(_) | Command::Repeat | Command::Cancel => {
+            Completeness::Complete
+        }
+        Command::Start { .. } => Completeness::Complete,
+        Command::Unknown { .. } if waits_for_digits(scope) && has_digit(best) => Completeness::Unfinished,
+        Command::Clarify(_) | Command::Unknown { .. } => {
+            let closes = best.chars.last().is_some_and(|c| CLOSING.contains(c));
+            if closes && best.content_len() > 3 { Completeness::Complete } else { Completeness::Unknown }
+        }
+    }
+}
+
+fn ends_open(best: &Utterance) -> bool {
+    let text = best.text();
+    let is_half = |word: &str| {
+        let is_end = word.chars().count() > 1 && text.ends_with(word) && !text.ends_with("一下");
+        text == word || is_end
+    };
+    DANGLING.split(' ').any(is_half) || ["嗯", "把", "和", "跟"].iter().any(|word| text.ends_with(word))
+}
+
+/// A number that may go on is whole when the bot's own rule accepts it: 五十九 of 五十(九).
+fn of_open_value(scope: &StateScope<'_>, slot: &str, heard: &Interpretation) -> Completeness {
+    let kind = scope.assistant.bot.slots.get(slot).map(|slot| &slot.kind);
+    match kind {
+        Some(Kind::Digits { .. } | Kind::Phone) => Completeness::Unfinished,
+        _ if is_valid(scope, slot, heard) == Some(true) => Completeness::Unknown,
+        _ => Completeness::Unfinished,
+    }
+}
+
+fn of_value(scope: &StateScope<'_>, slot: &str, heard: &Interpretation) -> Completeness {
+    match is_valid(scope, slot, heard) {
+        Some(false) => Completeness::Unknown,
+        _ => Completeness::Complete,
+    }
+}
+
+/// What the slot's rule says about the value, tried on a copy.
+fn is_valid(scope: &StateScope<'_>, slot: &str, heard: &Interpretation) -> Option<bool> {
+    let (rule, _) = scope.assistant.bot.slots.get(slot)?.validate.as_ref()?;
+    let (Command::Fill { value, .. } | Command::Correct { value, .. }) = &heard.command else { return None };
+    let mut state = scope.state.clone();
+    state.set(scope.assistant, slot, value.clone());
+    rule.holds(&StateScope { assistant: scope.assistant, state: &state, now: scope.now }).ok()
+}
+
+fn waits_for_digits(scope: &StateScope<'_>) -> bool {
+    let Waiting::Slot(name) = &scope.state.waiting else { return false };
+    let slot = scope.assistant.bot.slots.get(name);
+    slot.is_some_and(|slot| matches!(slot.kind, Kind::Digits { .. } | Kind::Phone))
+}
+
+fn has_digit(best: &Utterance) -> bool {
+    use crate::entity::number::{Symbol, symbol};
+    best.chars.iter().any(|c| matches!(symbol(*c), Symbol::Digit(_)))
+}

@@ -1,0 +1,345 @@
+//! From words to one command. Nothing is changed here: partials are interpreted in the same way as finals.
+
+use super::Assistant;
+use super::state::{State, StateScope, Waiting};
+use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
+use crate::entity::{self, Found, Mode, polarity};
+use crate::intent::Scored;
+use crate::utterance::Utterance;
+use crate::value::Value;
+use chrono::NaiveDateTime;
+
+/// Words that announce a new value for something that was said before.
+const CHANGES: [&str; 12] =
+    ["换成", "改成", "改为", "换为", "我要", "要的是", "应该是", "不是", "不对", "错了", "我说的是", "是"];
+
+/// What the caller wants of the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Command {
+    /// Turn to an intent, with the values that came along.
+    Start {
+        intent: String,
+        values: Vec<(String, Value, f32)>,
+    },
+    /// The awaited slot's value.
+    Fill {
+        slot: String,
+        value: Value,
+        confidence: f32,
+    },
+    /// A new value for a slot that is filled.
+    Correct {
+        slot: String,
+        value: Value,
+    },
+    Affirm,
+    Deny,
+    /// An option of the `choose` step, by index.
+    Choose(usize),
+    /// Ask which of these was meant.
+    Clarify(Vec<String>),
+    Repeat,
+    Cancel,
+    /// Nothing was understood; these intents came nearest.
+    Unknown {
+        near: Vec<String>,
+    },
+}
+
+/// A command with what led to it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Interpretation {
+    pub command: Command,
+    /// The best intent, whether or not it was accepted.
+    pub best: Option<Scored>,
+    pub is_accepted: bool,
+    /// A value was found that may go on (五十… 五十九).
+    pub is_open: bool,
+}
+
+struct Interpreter<'a> {
+    assistant: &'a Assistant,
+    state: &'a State,
+    readings: &'a [Utterance],
+    now: NaiveDateTime,
+    scored: Vec<Scored>,
+}
+
+/// Interprets what was said in the light of what the conversation waits for.
+pub(super) fn interpret(
+    assistant: &Assistant,
+    state: &State,
+    readings: &[Utterance],
+    now: NaiveDateTime,
+) -> Interpretation {
+    let expected = expected_intents(assistant, state);
+    let scored = assistant.classifier.classify(readings, &expected, assistant.bot.context_boost);
+    let interpreter = Interpreter { assistant, state, readings, now, scored };
+    let (command, is_open) = interpreter.command();
+    let best = interpreter.scored.first().cloned();
+    let is_accepted = interpreter.accepted().is_some();
+    Interpretation { command, best, is_accepted, is_open }
+}
+
+fn expected_intents(assistant: &Assistant, state: &State) -> Vec<String> {
+    match &state.waiting {
+        Waiting::Clarify(options) => options.clone(),
+        Waiting::Choice => match state.op(assistant) {
+            Some(Op::Choose { options, .. }) => options.iter().filter_map(|option| option.intent.clone()).collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+impl Interpreter<'_> {
+    fn command(&self) -> (Command, bool) {
+        let plain = |command| (command, false);
+        if self.readings.first().is_none_or(Utterance::is_empty) {
+            return plain(Command::unknown());
+        }
+        match &self.state.waiting {
+            Waiting::Slot(slot) => self.for_slot(slot),
+            Waiting::Confirm => plain(self.for_confirm(None)),
+            Waiting::SlotConfirm(slot) => plain(self.for_confirm(Some(slot))),
+            Waiting::Clarify(options) => plain(self.for_clarify(options)),
+            Waiting::Choice | Waiting::Nothing | Waiting::Action(_) | Waiting::Over => plain(self.for_choice()),
+        }
+    }
+
+    /// The best intent if its margin is good enough to act on it.
+    fn accepted(&self) -> Option<&Scored> {
+        self.scored.first().filter(|best| best.margin >= self.assistant.classifier.bands().accept)
+    }
+
+    /// An accepted intent that leads somewhere else than the flow that is running.
+    fn elsewhere(&self) -> Option<Command> {
+        let best = self.accepted()?;
+        match best.intent.as_str() {
+            "repeat" => return self.assistant.bot.policies.repeat.then_some(Command::Repeat),
+            "cancel" => return Some(Command::Cancel),
+            _ => {}
+        }
+        let own = self.state.flow(self.assistant).is_some_and(|flow| flow.intents.contains(&best.intent));
+        (!own && self.leads_somewhere(&best.intent)).then(|| self.start(&best.intent))
+    }
+
+    fn leads_somewhere(&self, intent: &str) -> bool {
+        let bot = &self.assistant.bot;
+        let in_rules = |rule: &HandoffRule| matches!(rule, HandoffRule::Intent { id, .. } if id == intent);
+        bot.flow_of_intent(intent).is_some()
+            || bot.policies.global.contains_key(intent)
+            || bot.policies.handoff.rules.iter().any(in_rules)
+    }
+
+    /// Starting an intent takes along what was already said for its flow's slots.
+    fn start(&self, intent: &str) -> Command {
+        let bot = &self.assistant.bot;
+        let mut values = Vec::new();
+        if let Some(flow) = bot.flow_of_intent(intent) {
+            for name in &bot.flows[flow].collects {
+                let Some(slot) = bot.slots.get(name) else { continue };
+                if let Some((found, _)) = self.find(&slot.kind, Mode::Anywhere).filter(|(found, _)| !found.is_open) {
+                    values.push((name.clone(), found.value, found.confidence));
+                }
+            }
+        }
+        Command::Start { intent: intent.to_owned(), values }
+    }
+
+    /// The best value in the best reading that holds one, and the reading.
+    fn find(&self, kind: &entity::Kind, mode: Mode) -> Option<(Found, &Utterance)> {
+        self.readings.iter().enumerate().find_map(|(rank, reading)| {
+            let mut found = entity::find(kind, reading, mode, self.now).into_iter().next()?;
+            if rank > 0 {
+                found.confidence *= 0.8;
+            }
+            Some((found, reading))
+        })
+    }
+
+    /// The best value that the slot's own rule accepts, in any reading; else the best value.
+    fn find_valid(&self, name: &str, slot: &Slot) -> Option<(Found, &Utterance)> {
+        let Some((rule, _)) = &slot.validate else { return self.find(&slot.kind, Mode::Awaited) };
+        let mut state = self.state.clone();
+        for reading in self.readings {
+            for found in entity::find(&slot.kind, reading, Mode::Awaited, self.now) {
+                state.set(self.assistant, name, found.value.clone());
+                let scope = StateScope { assistant: self.assistant, state: &state, now: self.now };
+                if rule.holds(&scope).unwrap_or(false) {
+                    return Some((found, reading));
+                }
+            }
+        }
+        self.find(&slot.kind, Mode::Awaited)
+    }
+
+    fn for_slot(&self, name: &str) -> (Command, bool) {
+        let Some(slot) = self.assistant.bot.slots.get(name) else { return (Command::unknown(), false) };
+        let elsewhere = self.elsewhere();
+        if let Some((found, reading)) = self.find_valid(name, slot) {
+            let covers = 2 * found.span.len() >= reading.content_len();
+            if covers || elsewhere.is_none() {
+                let is_open = found.is_open;
+                let fill = Command::Fill { slot: name.to_owned(), value: found.value, confidence: found.confidence };
+                return (fill, is_open);
+            }
+        }
+        if let Some(command) = elsewhere {
+            return (command, false);
+        }
+        let answer = self.readings.first().and_then(|reading| polarity::read(reading, &self.state.question));
+        match answer {
+            Some(answer) if !answer.is_yes && answer.rest <= 1 => (Command::Cancel, false),
+            _ => (Command::unknown(), false),
+        }
+    }
+
+    fn for_confirm(&self, slot: Option<&str>) -> Command {
+        if self.assistant.bot.policies.correction
+            && let Some(command) = self.correction(slot)
+        {
+            return command;
+        }
+        let elsewhere = self.elsewhere();
+        let answer = self.polarity();
+        match (answer, elsewhere) {
+            (_, Some(Command::Repeat)) => Command::Repeat,
+            (Some(answer), Some(Command::Cancel)) if !answer.is_yes => Command::Deny,
+            (None, Some(Command::Cancel)) => Command::Deny,
+            (Some(answer), Some(command)) if answer.rest > 2 => command,
+            (Some(answer), _) if answer.rest <= 6 => {
+                if answer.is_yes {
+                    Command::Affirm
+                } else {
+                    Command::Deny
+                }
+            }
+            (_, Some(command)) => command,
+            _ => Command::unknown(),
+        }
+    }
+
+    /// The first reading that answers yes or no.
+    fn polarity(&self) -> Option<polarity::Polarity> {
+        self.readings.iter().find_map(|reading| polarity::read(reading, &self.state.question))
+    }
+
+    /// Another value for something that was filled: 不对，换成一百二十九的.
+    fn correction(&self, slot: Option<&str>) -> Option<Command> {
+        let best = self.readings.first()?;
+        let text = best.text();
+        let announced = CHANGES.iter().any(|word| text.contains(word));
+        let candidates: Vec<&str> = match slot {
+            Some(slot) => vec![slot],
+            None => self
+                .state
+                .stack
+                .iter()
+                .rev()
+                .flat_map(|frame| &self.assistant.bot.flows[frame.flow].collects)
+                .map(String::as_str)
+                .collect(),
+        };
+        for name in candidates {
+            let (Some(known), Some(filled)) = (self.assistant.bot.slots.get(name), self.state.slots.get(name)) else {
+                continue;
+            };
+            let mode = if announced || slot.is_some() { Mode::Awaited } else { Mode::Anywhere };
+            let Some((found, reading)) = self.find(&known.kind, mode) else { continue };
+            let is_bare = 2 * found.span.len() < reading.content_len() && !announced;
+            if found.value != filled.value && !found.is_open && !is_bare {
+                return Some(Command::Correct { slot: name.to_owned(), value: found.value });
+            }
+        }
+        None
+    }
+
+    fn for_clarify(&self, options: &[String]) -> Command {
+        let answer = self.polarity();
+        if let [only] = options {
+            match answer {
+                Some(answer) if answer.is_yes && answer.rest <= 6 => return self.start(only),
+                Some(answer) if !answer.is_yes && answer.rest <= 2 => return Command::Deny,
+                _ => {}
+            }
+        }
+        let text = self.readings.first().map(Utterance::text).unwrap_or_default();
+        let says = |words: [&str; 4]| words.iter().any(|word| text.contains(word));
+        if says(["第一个", "前面", "前一个", "前者"]) {
+            return options.first().map_or_else(Command::unknown, |intent| self.start(intent));
+        }
+        if says(["第二个", "后面", "后一个", "后者"]) {
+            return options.get(1).map_or_else(Command::unknown, |intent| self.start(intent));
+        }
+        let known = self.scored.iter().find(|scored| options.contains(&scored.intent));
+        match (self.elsewhere(), known) {
+            (Some(command), _) => command,
+            (None, Some(scored)) if scored.margin >= self.assistant.classifier.bands().clarify => {
+                self.start(&scored.intent)
+            }
+            _ if answer.is_some_and(|answer| !answer.is_yes) => Command::Deny,
+            _ => Command::unknown(),
+        }
+    }
+
+    fn for_choice(&self) -> Command {
+        if let Some(Op::Choose { options, .. }) = self.state.op(self.assistant) {
+            let text = self.readings.first().map(Utterance::text).unwrap_or_default();
+            if let Some(index) =
+                options.iter().position(|option| option.words.iter().any(|word| text.contains(word.as_str())))
+            {
+                return Command::Choose(index);
+            }
+            if let Some(best) = self.accepted()
+                && let Some(index) = options.iter().position(|option| option.intent.as_ref() == Some(&best.intent))
+            {
+                return Command::Choose(index);
+            }
+            let answer = self.polarity().filter(|answer| answer.rest == 0 || (!answer.is_yes && answer.rest <= 2));
+            let wanted = answer.map(|answer| if answer.is_yes { "affirm" } else { "deny" });
+            let by_answer =
+                wanted.and_then(|wanted| options.iter().position(|option| option.intent.as_deref() == Some(wanted)));
+            if let Some(index) = by_answer
+                && (self.accepted().is_none() || answer.is_some_and(|answer| answer.rest == 0))
+            {
+                return Command::Choose(index);
+            }
+        }
+        match self.accepted() {
+            Some(best) if best.intent == "repeat" => Command::Repeat,
+            Some(best) if best.intent == "cancel" => Command::Cancel,
+            Some(best) if self.leads_somewhere(&best.intent) => self.start(&best.intent),
+            _ => self.clarify(),
+        }
+    }
+
+    /// Between the bands: ask which of the two best was meant, or whether the only one was.
+    fn clarify(&self) -> Command {
+        let bands = self.assistant.classifier.bands();
+        let bot = &self.assistant.bot;
+        let near = |scored: &&Scored| {
+            scored.margin >= bands.oos && bot.label(&scored.intent).is_some() && self.leads_somewhere(&scored.intent)
+        };
+        let near: Vec<String> =
+            self.scored.iter().take(3).filter(near).take(2).map(|scored| scored.intent.clone()).collect();
+        let is_likely = self.scored.first().is_some_and(|best| best.margin >= bands.clarify);
+        if is_likely && !near.is_empty() { Command::Clarify(near) } else { Command::Unknown { near } }
+    }
+}
+
+impl Command {
+    /// Nothing was understood and nothing came near.
+    fn unknown() -> Self {
+        Self::Unknown { near: Vec::new() }
+    }
+}
+
+/// Whether a value of this confidence is read back before it is used.
+pub(super) fn needs_confirm(confirm: SlotConfirm, confidence: f32) -> bool {
+    match confirm {
+        SlotConfirm::Never | SlotConfirm::Implicit => false,
+        SlotConfirm::Explicit => true,
+        SlotConfirm::Below(limit) => confidence < limit,
+    }
+}

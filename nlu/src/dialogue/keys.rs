@@ -1,0 +1,101 @@
+//! Keys as answers: every question has a twin on the keypad.
+
+use super::machine::{Entry, Machine};
+use super::state::Waiting;
+use crate::bot::model::Op;
+use crate::entity::Kind;
+use crate::value::Value;
+
+/// More keys than this in one answer are noise.
+const KEYS_MAX: usize = 32;
+
+impl Machine<'_> {
+    /// Takes keys in the order in which they were pressed.
+    pub fn press(&mut self, keys: &str) {
+        for key in keys.chars().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')).take(KEYS_MAX) {
+            if matches!(self.state.waiting, Waiting::Over | Waiting::Action(_)) || self.is_blocked {
+                return;
+            }
+            self.key(key);
+        }
+    }
+
+    fn key(&mut self, key: char) {
+        let text = key.to_string();
+        self.state.counters.no_input = 0;
+        let is_taken = match self.state.waiting.clone() {
+            Waiting::Slot(name) => self.key_for_slot(&name, key),
+            Waiting::Confirm | Waiting::SlotConfirm(_) => self.key_for_yes_no(key),
+            Waiting::Clarify(options) if options.len() == 1 => self.key_for_yes_no(key),
+            Waiting::Clarify(options) => {
+                match key.to_digit(10).and_then(|digit| options.get((digit as usize).wrapping_sub(1))) {
+                    Some(intent) => {
+                        let intent = intent.clone();
+                        self.start_intent(&intent, Vec::new());
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Waiting::Choice => self.key_for_choice(&text),
+            Waiting::Nothing | Waiting::Action(_) | Waiting::Over => false,
+        };
+        if is_taken || self.start_by_key(&text) {
+            self.state.counters.no_match = 0;
+        } else if key == '*' {
+            self.run(Entry::Again);
+        } else {
+            self.no_match();
+        }
+    }
+
+    fn key_for_yes_no(&mut self, key: char) -> bool {
+        match key {
+            '1' => self.answer(true),
+            '2' => self.answer(false),
+            _ => return false,
+        }
+        true
+    }
+
+    fn key_for_choice(&mut self, key: &str) -> bool {
+        let Some(Op::Choose { options, .. }) = self.state.op(self.assistant) else { return false };
+        let Some(option) = options.iter().find(|option| option.key.as_deref() == Some(key)) else { return false };
+        self.jump(option.goto);
+        self.run(Entry::Fresh);
+        true
+    }
+
+    fn key_for_slot(&mut self, name: &str, key: char) -> bool {
+        let Some(slot) = self.assistant.bot.slots.get(name) else { return false };
+        if let Some(value) = slot.keys.map.get(&key.to_string()) {
+            let value = value.clone();
+            self.fill(name, value, 1.0);
+            self.run(Entry::Fresh);
+            return true;
+        }
+        let length = slot.keys.length.or(match slot.kind {
+            Kind::Digits { len_min, len_max } if len_min == len_max => Some(usize::from(len_max)),
+            Kind::Phone => Some(11),
+            _ => None,
+        });
+        let ends = slot.keys.terminator == Some(key) || (key == '#' && !self.state.keys.is_empty());
+        if !ends {
+            if !key.is_ascii_digit() || (length.is_none() && slot.keys.terminator.is_none()) {
+                return false;
+            }
+            self.state.keys.push(key);
+            if length.is_none_or(|length| self.state.keys.len() < length) {
+                return self.state.keys.len() <= KEYS_MAX;
+            }
+        }
+        let keys = std::mem::take(&mut self.state.keys);
+        let value = match slot.kind {
+            Kind::Money => keys.parse().map_or(Value::Null, Value::Int),
+            _ => Value::Text(keys),
+        };
+        self.fill(name, value, 1.0);
+        self.run(Entry::Fresh);
+        true
+    }
+}

@@ -1,0 +1,227 @@
+//! Intents: a linear classifier over characters and sounds, trained from the bot's own examples at start-up.
+//!
+//! Rejection works on the raw one-vs-rest margin. The bands between accepting, asking back and giving up are fitted by
+//! cross-validation on the examples themselves, never on out-of-scope data.
+
+mod cache;
+mod features;
+mod svm;
+
+pub use cache::CacheError;
+
+use crate::bot::Bot;
+use crate::utterance::{Pronouncer, Utterance};
+use features::{Sparse, Vocabulary};
+use std::path::Path;
+use svm::Weights;
+
+const FOLDS: usize = 5;
+/// Accepted answers should be right so often in cross-validation.
+const ACCEPT_PRECISION: f32 = 0.985;
+/// An alternative reading costs so much, plus what the recognizer trusts it less.
+const ALTERNATIVE_PENALTY: f32 = 0.1;
+
+/// What the engine itself understands in every bot.
+const BUILT_IN: [(&str, &str); 2] = [
+    (
+        "repeat",
+        "再说一遍 请再说一遍 你再说一遍 麻烦再说一遍 再讲一遍 重复一遍 重复一下 没听清 我没听清楚 没听清你说什么 刚才说什么 你说什么 \
+         什么再说一次 再说一次 没听明白再说一遍 听不清 刚才没听到 没听见 我没听见 再来一遍 啊你说啥 你刚说的啥",
+    ),
+    (
+        "cancel",
+        "算了不办了 取消吧 取消 不弄了 先不办了 我不办了 不要办了 算了不要了 不换了算了 退出 返回上一级 返回主菜单 不想办了 算了下次再说 \
+         我再考虑考虑 先不弄了 停停不办了 别办了 不操作了 这个先不办",
+    ),
+];
+
+/// Margins between the bands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bands {
+    /// At or above: act on it.
+    pub accept: f32,
+    /// At or above, but below `accept`: ask back.
+    pub clarify: f32,
+    /// Below: out of scope.
+    pub oos: f32,
+}
+
+/// One intent and its margin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// The intent's id.
+    pub intent: String,
+    /// The raw margin, with the context's boost.
+    pub margin: f32,
+}
+
+/// A trained classifier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classifier {
+    intents: Vec<String>,
+    vocabulary: Vocabulary,
+    weights: Weights,
+    bands: Bands,
+}
+
+impl Classifier {
+    /// Trains on the bot's examples, or loads what an earlier start left in `cache`.
+    ///
+    /// A cache that cannot be read or written is reported and passed over: training takes a fraction of a second.
+    #[must_use]
+    pub fn load_or_train(bot: &Bot, pronouncer: &Pronouncer, cache: Option<&Path>) -> Self {
+        let samples = samples(bot);
+        let key = cache::key(&samples, pronouncer.tag());
+        if let Some(dir) = cache
+            && let Some(mut found) = cache::load(dir, &key)
+        {
+            found.apply_settings(bot);
+            return found;
+        }
+        let mut trained = Self::train(&samples, pronouncer);
+        if let Some(dir) = cache
+            && let Err(error) = cache::store(dir, &key, &trained)
+        {
+            tracing::warn!(%error, "the trained classifier is not cached");
+        }
+        trained.apply_settings(bot);
+        trained
+    }
+
+    fn apply_settings(&mut self, bot: &Bot) {
+        self.bands.accept = bot.bands.accept.unwrap_or(self.bands.accept);
+        self.bands.clarify = bot.bands.clarify.unwrap_or(self.bands.clarify).min(self.bands.accept);
+        self.bands.oos = bot.bands.oos.unwrap_or(self.bands.oos).min(self.bands.clarify);
+    }
+
+    fn train(samples: &[(String, String)], pronouncer: &Pronouncer) -> Self {
+        let mut intents: Vec<String> = Vec::new();
+        let mut utterances = Vec::with_capacity(samples.len());
+        for (intent, text) in samples {
+            let class = intents.iter().position(|known| known == intent).unwrap_or_else(|| {
+                intents.push(intent.clone());
+                intents.len() - 1
+            });
+            utterances.push((Utterance::new(text, "", 1.0, pronouncer), class));
+        }
+        let bands = fit_bands(&utterances, intents.len());
+        let all: Vec<&(Utterance, usize)> = utterances.iter().collect();
+        let (vocabulary, weights) = fit(&all, intents.len());
+        Self { intents, vocabulary, weights, bands }
+    }
+
+    /// The margins between the bands.
+    #[must_use]
+    pub fn bands(&self) -> Bands {
+        self.bands
+    }
+
+    /// Scores every intent for a sentence, best first.
+    #[must_use]
+    pub fn classify_text(&self, text: &str, pronouncer: &Pronouncer) -> Vec<Scored> {
+        self.classify(&[Utterance::new(text, "", 1.0, pronouncer)], &[], 0.0)
+    }
+
+    /// Scores every intent, best first. Other readings count less than the first; `expected` intents get `boost`.
+    pub(crate) fn classify(&self, readings: &[Utterance], expected: &[String], boost: f32) -> Vec<Scored> {
+        let Some(best) = readings.first().filter(|reading| !reading.is_empty()) else { return Vec::new() };
+        let mut margins = self.weights.margins(&self.vocabulary.features(best));
+        for other in readings.iter().skip(1).filter(|reading| !reading.is_empty()) {
+            let penalty = ALTERNATIVE_PENALTY + (best.confidence - other.confidence).clamp(0.0, 1.0);
+            let others = self.weights.margins(&self.vocabulary.features(other));
+            for (margin, other) in margins.iter_mut().zip(others) {
+                *margin = margin.max(other - penalty);
+            }
+        }
+        let mut scored: Vec<Scored> = self
+            .intents
+            .iter()
+            .zip(margins)
+            .map(|(intent, margin)| Scored {
+                intent: intent.clone(),
+                margin: if expected.contains(intent) { margin + boost } else { margin },
+            })
+            .collect();
+        scored.sort_by(|a, b| b.margin.total_cmp(&a.margin));
+        scored
+    }
+}
+
+/// Intent and sentence, in a fixed order.
+fn samples(bot: &Bot) -> Vec<(String, String)> {
+    let own =
+        bot.intents.iter().flat_map(|intent| intent.examples.iter().map(|text| (intent.id.clone(), text.clone())));
+    let built_in = BUILT_IN
+        .iter()
+        .flat_map(|(id, texts)| texts.split_whitespace().map(|text| ((*id).to_owned(), text.to_owned())));
+    own.chain(built_in).collect()
+}
+
+/// The built-in phrases, for the recognizer.
+pub(crate) fn built_in_phrases() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().flat_map(|(_, texts)| texts.split_whitespace())
+}
+
+fn fit(samples: &[&(Utterance, usize)], classes: usize) -> (Vocabulary, Weights) {
+    let utterances: Vec<&Utterance> = samples.iter().map(|(utterance, _)| utterance).collect();
+    let vocabulary = Vocabulary::fit(&utterances);
+    let features: Vec<Sparse> = utterances.iter().map(|utterance| vocabulary.features(utterance)).collect();
+    let labelled: Vec<(&Sparse, usize)> = features.iter().zip(samples.iter().map(|(_, class)| *class)).collect();
+    let weights = svm::train(&labelled, vocabulary.len(), classes);
+    (vocabulary, weights)
+}
+
+/// Every fifth example of each class is left out in turn; the margins of the left-out ones place the bands.
+fn fit_bands(samples: &[(Utterance, usize)], classes: usize) -> Bands {
+    let mut seen = vec![0_usize; classes];
+    let folds: Vec<usize> = samples
+        .iter()
+        .map(|(_, class)| {
+            seen[*class] += 1;
+            seen[*class] % FOLDS
+        })
+        .collect();
+    let mut judged: Vec<(f32, bool)> = Vec::with_capacity(samples.len());
+    for fold in 0..FOLDS {
+        let part = |is_test: bool| {
+            samples.iter().zip(&folds).filter(move |(_, of)| (**of == fold) == is_test).map(|(sample, _)| sample)
+        };
+        let (vocabulary, weights) = fit(&part(false).collect::<Vec<_>>(), classes);
+        for (utterance, class) in part(true) {
+            let margins = weights.margins(&vocabulary.features(utterance));
+            if let Some((best, margin)) = margins.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)) {
+                judged.push((*margin, best == *class));
+            }
+        }
+    }
+    bands_of(judged)
+}
+
+fn bands_of(mut judged: Vec<(f32, bool)>) -> Bands {
+    if judged.is_empty() {
+        return Bands { accept: 0.0, clarify: -0.5, oos: -0.7 };
+    }
+    judged.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let quantile = |share: f32| {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an index"
+        )]
+        let at = (share * judged.len() as f32) as usize;
+        judged[at.min(judged.len() - 1)].0
+    };
+    let (oos, clarify) = (quantile(0.02), quantile(0.05));
+    let mut accept = quantile(0.35);
+    for start in 0..judged.len() {
+        let kept = &judged[start..];
+        #[expect(clippy::cast_precision_loss, reason = "counts of examples")]
+        let precision = kept.iter().filter(|(_, right)| *right).count() as f32 / kept.len() as f32;
+        if precision >= ACCEPT_PRECISION {
+            accept = accept.min(kept[0].0);
+            break;
+        }
+    }
+    Bands { accept: accept.max(clarify), clarify, oos: oos.min(clarify) }
+}

@@ -1,0 +1,157 @@
+//! What a caller said, made ready for classifier and grammars: characters and, beside each, its toneless syllable.
+
+use hualu_core::dialogue::{Alternative, Hypothesis};
+use hualu_models::lexicon::{Lexicon, char_syllable};
+use std::sync::Arc;
+
+/// Longer transcripts are cut: nobody says more in one breath, and hostile input must not cost more.
+const CHARS_MAX: usize = 400;
+
+/// Turns text into toneless syllables.
+#[derive(Clone, Debug, Default)]
+pub struct Pronouncer {
+    lexicon: Option<Arc<Lexicon>>,
+}
+
+impl Pronouncer {
+    /// Reads words with `lexicon`; without one each character has its most frequent reading.
+    #[must_use]
+    pub fn new(lexicon: Option<Arc<Lexicon>>) -> Self {
+        Self { lexicon }
+    }
+
+    /// Tells models apart that were trained with different readings.
+    pub(crate) fn tag(&self) -> usize {
+        self.lexicon.as_ref().map_or(0, |lexicon| lexicon.len())
+    }
+
+    /// One syllable for each character of `text`; empty for characters that have none.
+    fn syllables(&self, text: &str) -> Vec<String> {
+        let by_char = |c: char| char_syllable(c).map_or_else(String::new, |s| s.base.to_owned());
+        let Some(lexicon) = &self.lexicon else { return text.chars().map(by_char).collect() };
+        let mut out = Vec::with_capacity(text.len() / 3);
+        for word in lexicon.segment(text) {
+            let count = word.chars().count();
+            let read: Vec<String> = lexicon.pinyin(word).iter().map(|s| s.base.to_owned()).collect();
+            if read.len() == count { out.extend(read) } else { out.extend(word.chars().map(by_char)) }
+        }
+        out
+    }
+}
+
+/// One reading of what was said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Utterance {
+    pub chars: Vec<char>,
+    /// As many as there are characters.
+    pub syllables: Vec<String>,
+    /// The recognizer's confidence in this reading.
+    pub confidence: f32,
+}
+
+impl Utterance {
+    /// Keeps letters, digits and Han characters; capitals become small, full-width forms become ASCII.
+    pub fn new(text: &str, pinyin: &str, confidence: f32, pronouncer: &Pronouncer) -> Self {
+        let chars: Vec<char> = text.chars().filter_map(normal).take(CHARS_MAX).collect();
+        let clean: String = chars.iter().collect();
+        let mut syllables = pronouncer.syllables(&clean);
+        let heard: Vec<&str> = pinyin.split_ascii_whitespace().collect();
+        let is_han = |c: &char| !c.is_ascii();
+        if !heard.is_empty() && heard.len() == chars.iter().filter(|c| is_han(c)).count() {
+            let mut heard = heard.into_iter();
+            for (syllable, c) in syllables.iter_mut().zip(&chars) {
+                if is_han(c)
+                    && let Some(exact) = heard.next()
+                {
+                    *syllable = exact.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+                }
+            }
+        }
+        syllables.resize(chars.len(), String::new());
+        Self { chars, syllables, confidence }
+    }
+
+    /// Every reading of a hypothesis, best first, at most five.
+    pub fn all(hypothesis: &Hypothesis, pronouncer: &Pronouncer) -> Vec<Self> {
+        let best = Self::new(hypothesis.text.reveal(), hypothesis.pinyin.reveal(), hypothesis.confidence, pronouncer);
+        let other = |a: &Alternative| Self::new(a.text.reveal(), a.pinyin.reveal(), a.confidence, pronouncer);
+        std::iter::once(best).chain(hypothesis.alternatives.iter().take(4).map(other)).collect()
+    }
+
+    /// The clean text.
+    pub fn text(&self) -> String {
+        self.chars.iter().collect()
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.chars.is_empty()
+    }
+
+    /// How many characters carry meaning: hesitations and particles are not counted.
+    pub fn content_len(&self) -> usize {
+        content_len(&self.chars)
+    }
+}
+
+/// Hesitations and particles: they carry no meaning of their own.
+const FILLERS: &str = "就是说 那个 这个 就是 然后 麻烦你 麻烦您 麻烦 请问 请 帮我 给我 我想要 我想 我要 嗯 呃 额 啊 哦 噢 喂 你好 您好 \
+                       吧 呢 嘛 呀 哈 了 的 一下 那 诶";
+
+/// Characters left after hesitations and particles are taken out.
+pub(crate) fn content_len(chars: &[char]) -> usize {
+    let mut at = 0;
+    let mut count = 0;
+    while at < chars.len() {
+        let skip = FILLERS.split(' ').map(|filler| prefix_len(&chars[at..], filler)).max().unwrap_or(0);
+        if skip == 0 {
+            count += 1;
+        }
+        at += skip.max(1);
+    }
+    count
+}
+
+/// The length in characters of `word` if `chars` begins with it, else 0.
+pub(crate) fn prefix_len(chars: &[char], word: &str) -> usize {
+    let mut len = 0;
+    for c in word.chars() {
+        if chars.get(len) != Some(&c) {
+            return 0;
+        }
+        len += 1;
+    }
+    len
+}
+
+fn normal(c: char) -> Option<char> {
+    let c = match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    match c {
+        '.' => Some('.'),
+        _ if c.is_ascii_alphanumeric() => Some(c.to_ascii_lowercase()),
+        '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}' | '〇' => Some(c),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heard_pinyin_wins_over_the_dictionary_and_digits_stay() {
+        let utterance = Utterance::new("查ＡＢ１2话费，吧!", "cha hua fei ba", 1.0, &Pronouncer::default());
+        assert_eq!(utterance.text(), "查ab12话费吧");
+        assert_eq!(utterance.syllables, ["cha", "", "", "", "", "hua", "fei", "ba"]);
+        assert_eq!(utterance.content_len(), 7);
+    }
+
+    #[test]
+    fn hostile_length_is_cut() {
+        let text = "啊".repeat(10_000);
+        assert_eq!(Utterance::new(&text, "", 1.0, &Pronouncer::default()).chars.len(), CHARS_MAX);
+    }
+}

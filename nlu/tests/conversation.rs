@@ -1,0 +1,331 @@
+//! The engine's promises, one test each.
+
+use chrono::{DateTime, Utc};
+use hualu_core::dialogue::{
+    Act, Alternative, CallEvent, CallInput, CallStarted, Completeness, Expect, Heard, Hypothesis, TurnAct,
+};
+use hualu_core::{CallId, ClauseId, Pii, TurnId};
+use hualu_nlu::bot::Bot;
+use hualu_nlu::dialogue::{ActionFault, ActionRequest, Output};
+use hualu_nlu::utterance::Pronouncer;
+use hualu_nlu::{Assistant, Conversation};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+const BOT: &str = r##"
+bot: {id: t, entry: main}
+nlu:
+  bands: {accept: 0.3, clarify: -0.2, oos: -0.5}
+  intents:
+    plan: {label: 换套餐, examples: [换套餐, 我要换套餐, 改套餐, 我想换个套餐, 换五十九的套餐]}
+    balance: {label: 查话费, examples: [查话费, 话费还有多少, 查一下余额, 余额还剩多少]}
+    verify: {label: 办验证, examples: [我要验证身份, 办理身份验证, 身份验证]}
+    person: {global: true, examples: [转人工, 人工服务, 找人工客服]}
+slots:
+  fee: {type: money, ask: 要多少钱的？, validate: {expr: "fee in [59, 129]", say: 没有这一档。}, dtmf: {map: {"1": 59}}}
+  code: {type: code, ask: 请说验证码。, dtmf: {length: 6}, sensitive: true}
+entities:
+  code: {kind: digits, length: 6}
+actions:
+  get_balance: {http: {get: "${crm}/balance?n=${call.ani}"}, safe: true, result: {balance: balance}}
+  check: {http: {post: "${crm}/check"}, args: {fee: fee}, safe: true, result: {effective: effective}}
+  change: {http: {post: "${crm}/change"}, args: {fee: fee}, requires: [confirm], idempotency: "${call.id}:change", result: {order: order}}
+policies:
+  handoff: {queue: general, on: ["intent:person x1"]}
+  global_intents: {}
+flows:
+  main:
+    steps:
+      - {say: 您好，本次通话会录音。, must_say: true}
+      - {choose: {again: 还有什么可以帮您？, options: []}}
+  plan:
+    trigger: {intents: [plan]}
+    steps:
+      - {collect: fee}
+      - {call: check}
+      - confirm: "换成${fee}元的，${effective}生效，确认吗？"
+        yes: [{call: change, ok: [{say: "好了，单号${order|digits}。"}], error: [{say: 没有办成。}]}]
+        no: [{say: 没有办。}]
+  balance: {trigger: {intents: [balance]}, steps: [{call: get_balance, ok: [{say: "余额${balance|money}。"}], error: [{say: 查不到。}]}]}
+  verify: {trigger: {intents: [verify]}, steps: [{collect: code}, {say: "验证码是${code}。"}, {handoff: verified}]}
+"##;
+
+static ASSISTANT: LazyLock<Arc<Assistant>> = LazyLock::new(|| {
+    let bot = Bot::from_texts(&[("t.yaml", BOT)]).unwrap_or_else(|faults| panic!("{faults}"));
+    let backends = BTreeMap::from([("crm".to_owned(), "http://crm.test".to_owned())]);
+    Arc::new(Assistant::new(bot, Pronouncer::default(), None, &backends).expect("the back end has an address"))
+});
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000, 0).expect("a real time")
+}
+
+struct Caller {
+    conversation: Conversation,
+    turn: u32,
+}
+
+impl Caller {
+    fn new() -> Self {
+        let mut caller = Self { conversation: Conversation::new(Arc::clone(&ASSISTANT), 1), turn: 0 };
+        caller.event(CallEvent::Started(CallStarted {
+            call: CallId::new("c1"),
+            bot: String::new(),
+            caller: Pii::new("13800138000".to_owned()),
+            called: Pii::new("10086".to_owned()),
+            variables: BTreeMap::new(),
+        }));
+        caller
+    }
+
+    fn event(&mut self, event: CallEvent) -> Vec<Output> {
+        let input = CallInput { turn: TurnId(self.turn), budget: Duration::from_millis(100), event };
+        self.conversation.handle(now(), input)
+    }
+
+    fn say(&mut self, text: &str) -> Vec<Output> {
+        self.turn += 1;
+        self.event(CallEvent::Final { hypothesis: words(text), promoted: false })
+    }
+
+    fn partial(&mut self, text: &str, revision: u32) -> Vec<Output> {
+        self.event(CallEvent::Partial { hypothesis: words(text), revision })
+    }
+
+    fn done(&mut self, id: u64, json: serde_json::Value) -> Vec<Output> {
+        self.conversation.action_done(now(), id, Ok(json))
+    }
+
+    /// To the question whether 59 yuan is right.
+    fn at_confirm() -> Self {
+        let mut caller = Self::new();
+        let id = request(&caller.say("换五十九块的套餐")).id;
+        let outputs = caller.done(id, json!({"effective": "明天"}));
+        assert!(text(&outputs).contains("换成59元的"), "{}", text(&outputs));
+        caller
+    }
+}
+
+fn words(text: &str) -> Hypothesis {
+    Hypothesis { text: text.to_owned().into(), confidence: 0.9, ..Hypothesis::default() }
+}
+
+fn acts(outputs: &[Output]) -> Vec<&TurnAct> {
+    outputs.iter().filter_map(|output| if let Output::Act(act) = output { Some(act) } else { None }).collect()
+}
+
+fn text(outputs: &[Output]) -> String {
+    acts(outputs).iter().filter_map(|act| if let Act::Say(say) = &act.act { Some(say.text()) } else { None }).collect()
+}
+
+fn requests(outputs: &[Output]) -> Vec<&ActionRequest> {
+    outputs.iter().filter_map(|output| if let Output::Run(request) = output { Some(request) } else { None }).collect()
+}
+
+fn request(outputs: &[Output]) -> ActionRequest {
+    let all = requests(outputs);
+    assert_eq!(all.len(), 1, "{outputs:?}");
+    all[0].clone()
+}
+
+fn completeness(outputs: &[Output]) -> Completeness {
+    let of = |act: &&TurnAct| if let Act::Understanding(u) = &act.act { Some(u.completeness) } else { None };
+    acts(outputs).iter().find_map(of).expect("an understanding")
+}
+
+fn closes(outputs: &[Output]) -> bool {
+    let lasts: Vec<bool> = acts(outputs).iter().map(|act| act.last).collect();
+    lasts.iter().filter(|last| **last).count() == 1 && lasts.last() == Some(&true)
+}
+
+#[test]
+fn an_order_carries_its_key_and_goes_out_only_after_a_yes() {
+    let mut caller = Caller::at_confirm();
+    let outputs = caller.say("确认");
+    let order = request(&outputs);
+    assert_eq!(order.action, "change");
+    assert_eq!(order.body.reveal(), r#"{"fee":59}"#);
+    assert_eq!(order.idempotency.map(Pii::into_revealed).as_deref(), Some("c1:change"));
+    assert!(!closes(&outputs), "the turn stays open while the order runs");
+    let outputs = caller.done(order.id, json!({"order": "778899"}));
+    assert!(text(&outputs).contains("单号778899") && closes(&outputs));
+}
+
+#[test]
+fn a_correction_asks_again_and_the_old_yes_is_void() {
+    let mut caller = Caller::at_confirm();
+    let check = request(&caller.say("不对，换成一百二十九的"));
+    assert_eq!((check.action.as_str(), check.body.reveal().as_str()), ("check", r#"{"fee":129}"#));
+    let outputs = caller.done(check.id, json!({"effective": "后天"}));
+    assert!(text(&outputs).contains("换成129元的，后天生效"), "{}", text(&outputs));
+    let order = request(&caller.say("好的"));
+    assert_eq!((order.action.as_str(), order.body.reveal().as_str()), ("change", r#"{"fee":129}"#));
+}
+
+#[test]
+fn a_guess_runs_queries_early_and_the_turn_uses_their_result() {
+    let mut caller = Caller::new();
+    caller.turn = 1;
+    assert!(requests(&caller.partial("嗯", 1)).is_empty());
+    assert!(requests(&caller.partial("话费还有多少", 2)).is_empty(), "heard once is not stable");
+    let early = request(&caller.partial("话费还有多少", 3));
+    assert_eq!(early.action, "get_balance");
+    let guess = caller.done(early.id, json!({"balance": 12.5}));
+    assert!(text(&guess).contains("余额12.5"));
+    assert!(acts(&guess).iter().all(|act| act.revision == 3));
+    let outputs = caller.event(CallEvent::Final { hypothesis: words("话费还有多少"), promoted: false });
+    assert!(requests(&outputs).is_empty(), "the result is there");
+    assert!(text(&outputs).contains("余额12.5") && closes(&outputs));
+    let says = |outputs: &[Output]| {
+        acts(outputs)
+            .iter()
+            .filter_map(|act| if let Act::Say(say) = &act.act { Some(say.clone()) } else { None })
+            .next()
+    };
+    assert_eq!(says(&guess), says(&outputs), "so that its audio can be made ahead");
+}
+
+#[test]
+fn a_guess_changes_nothing_and_orders_nothing() {
+    let mut caller = Caller::at_confirm();
+    caller.turn += 1;
+    for revision in 1..=4 {
+        let outputs = caller.partial("好的", revision);
+        assert!(requests(&outputs).is_empty() && text(&outputs).is_empty(), "{outputs:?}");
+    }
+    let outputs = caller.event(CallEvent::Final { hypothesis: words("好的不用了"), promoted: false });
+    assert!(requests(&outputs).is_empty());
+    assert!(text(&outputs).contains("没有办"), "{}", text(&outputs));
+}
+
+#[test]
+fn a_result_that_comes_while_the_caller_speaks_waits_for_the_words() {
+    let mut caller = Caller::new();
+    let id = request(&caller.say("查话费")).id;
+    caller.turn += 1;
+    caller.partial("喂", 1);
+    assert!(caller.done(id, json!({"balance": 3})).is_empty());
+    let outputs = caller.event(CallEvent::Final { hypothesis: words("喂"), promoted: false });
+    assert!(text(&outputs).contains("余额3"), "{}", text(&outputs));
+    assert!(closes(&outputs) && acts(&outputs).iter().all(|act| act.turn == TurnId(2)));
+}
+
+#[test]
+fn a_person_is_within_reach_even_while_an_order_runs() {
+    let mut caller = Caller::at_confirm();
+    let order = request(&caller.say("确认")).id;
+    let outputs = caller.say("转人工");
+    assert!(matches!(&acts(&outputs).last().expect("an act").act, Act::Transfer { target, .. } if target == "general"));
+    assert!(caller.done(order, json!({"order": "1"})).is_empty());
+}
+
+#[test]
+fn a_failed_action_takes_its_error_branch() {
+    let mut caller = Caller::new();
+    let id = request(&caller.say("查话费")).id;
+    let outputs = caller.conversation.action_done(now(), id, Err(ActionFault::Timeout));
+    assert!(text(&outputs).contains("查不到") && closes(&outputs));
+}
+
+#[test]
+fn completeness_follows_the_awaited_answer() {
+    let mut caller = Caller::new();
+    caller.turn = 1;
+    assert_eq!(completeness(&caller.partial("我想", 1)), Completeness::Unfinished);
+    assert_eq!(completeness(&caller.partial("我想换个套餐", 2)), Completeness::Complete);
+    let outputs = caller.say("身份验证");
+    assert!(
+        acts(&outputs)
+            .iter()
+            .any(|act| matches!(&act.act, Act::Ask(ask) if ask.expect == Expect::Digits { len_min: 6, len_max: 6 }))
+    );
+    caller.turn += 1;
+    assert_eq!(completeness(&caller.partial("三五七", 1)), Completeness::Unfinished);
+    assert_eq!(completeness(&caller.partial("三五七九二四", 2)), Completeness::Complete);
+}
+
+#[test]
+fn a_number_that_may_go_on_is_not_called_complete() {
+    let mut caller = Caller::new();
+    caller.say("换套餐");
+    caller.turn += 1;
+    assert_eq!(completeness(&caller.partial("一百", 1)), Completeness::Unfinished);
+    assert_eq!(completeness(&caller.partial("一百二十九", 2)), Completeness::Complete);
+    assert_eq!(completeness(&caller.partial("五十九那个", 3)), Completeness::Complete);
+}
+
+#[test]
+fn secrets_are_spoken_as_personal_digits_and_masked_for_the_person() {
+    let mut caller = Caller::new();
+    caller.say("身份验证");
+    let outputs = caller.say("三五七九二四");
+    let spans: Vec<_> = acts(&outputs)
+        .iter()
+        .filter_map(|act| if let Act::Say(say) = &act.act { Some(say.spans.clone()) } else { None })
+        .flatten()
+        .collect();
+    assert!(spans.iter().any(|span| span.text == "357924" && span.personal), "{spans:?}");
+    let Act::Transfer { summary, .. } = &acts(&outputs).last().expect("an act").act else { panic!("a transfer") };
+    assert!(summary.reveal().contains("code=***") && !summary.reveal().contains("357924"), "{}", summary.reveal());
+}
+
+#[test]
+fn keys_answer_digit_by_digit() {
+    let mut caller = Caller::new();
+    caller.say("身份验证");
+    caller.turn += 1;
+    for key in "35792".chars() {
+        assert!(text(&caller.event(CallEvent::Keys(key.to_string().into()))).is_empty());
+    }
+    let outputs = caller.event(CallEvent::Keys("4".to_owned().into()));
+    assert!(text(&outputs).contains("验证码是357924"), "{}", text(&outputs));
+}
+
+#[test]
+fn an_interrupted_notice_is_said_again() {
+    let mut caller = Caller::new();
+    caller.event(CallEvent::BargeIn(Heard {
+        clause: ClauseId(2),
+        text: "您好，本次".to_owned().into(),
+        complete: false,
+    }));
+    let outputs = caller.say("换套餐");
+    assert!(text(&outputs).starts_with("您好，本次通话会录音。"), "{}", text(&outputs));
+    let mut patient = Caller::new();
+    let whole =
+        Heard { clause: ClauseId(2), text: "您好，本次通话会录音。".to_owned().into(), complete: true };
+    patient.event(CallEvent::Heard(whole));
+    assert!(!text(&patient.say("换套餐")).contains("录音"));
+}
+
+#[test]
+fn another_reading_is_used_when_the_first_makes_no_sense() {
+    let mut caller = Caller::new();
+    caller.turn = 1;
+    let alternative =
+        Alternative { text: "换套餐".to_owned().into(), pinyin: String::new().into(), confidence: 0.8 };
+    let hypothesis = Hypothesis { alternatives: vec![alternative], ..words("晚稻草") };
+    let outputs = caller.event(CallEvent::Final { hypothesis, promoted: false });
+    assert!(text(&outputs).contains("要多少钱的"), "{}", text(&outputs));
+}
+
+#[test]
+fn hostile_words_are_data() {
+    for hostile in ["${crm}", "'; drop table", "{{fee}}", "<speak>", "\u{0}\u{202e}", &"换".repeat(5_000)] {
+        let mut caller = Caller::new();
+        let outputs = caller.say(hostile);
+        assert!(closes(&outputs), "{hostile:.20}");
+    }
+}
+
+#[test]
+fn the_trace_holds_no_personal_data() {
+    let mut caller = Caller::new();
+    caller.say("身份验证");
+    caller.say("三五七九二四");
+    let trace: Vec<String> = caller.conversation.trace().map(|entry| entry.what.clone()).collect();
+    assert!(trace.iter().any(|what| what == "enter verify"), "{trace:?}");
+    assert!(!trace.iter().any(|what| what.contains("357924") || what.contains("13800138000")), "{trace:?}");
+}
