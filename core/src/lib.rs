@@ -9,6 +9,7 @@
 //! ```
 
 pub mod budget;
+pub mod clause;
 pub mod dialogue;
 pub mod frame;
 pub mod id;
