@@ -271,9 +271,12 @@ impl Lexicon {
     pub fn pinyin<'a>(&'a self, text: &str) -> Vec<Syllable<'a>> {
         let mut syllables = Vec::new();
         for word in self.segment(text) {
-            match self.lookup(word).next() {
-                Some(entry) => syllables.extend(entry.syllables()),
-                None => syllables.extend(word.chars().filter_map(|character| char_syllable(character))),
+            if let Some(entry) = self.lookup(word).next() {
+                syllables.extend(entry.syllables());
+                continue;
+            }
+            for syllable in word.chars().filter_map(char_syllable) {
+                syllables.push(syllable);
             }
         }
         syllables

@@ -52,9 +52,20 @@ def make_private_data(folder: Path, random_voices: int, seed: int = 20) -> list[
         tract = rng.uniform(1.0, 1.24) if female else rng.uniform(0.84, 1.06)
         lines = ["language variant", f"name {name}", f"gender {'female' if female else 'male'}",
                  f"pitch {base:.0f} {base + width:.0f}"]
-        for n in range(6):
-            freq = 100 * tract * rng.uniform(0.93, 1.07)
-            lines.append(f"formant {n} {freq:.0f} {rng.uniform(75, 125):.0f} {rng.uniform(70, 140):.0f}")
+        # A third of the voices are odd ones: damped or missing upper formants, strong breath, another synthesis method.
+        odd = rng.random() < 0.33
+        spread, height = (0.13, (60, 160)) if odd else (0.07, (75, 125))
+        for n in range(7):
+            freq = 100 * tract * rng.uniform(1 - spread, 1 + spread)
+            tall = 0 if odd and n >= 3 and rng.random() < 0.25 else rng.uniform(*height)
+            lines.append(f"formant {n} {freq:.0f} {tall:.0f} {rng.uniform(70, 150 if odd else 140):.0f}")
+        if odd and rng.random() < 0.25:
+            lines.append(f"klatt {rng.randint(1, 6)}")
+        if odd and rng.random() < 0.4:
+            lines.append(f"voicing {rng.randint(30, 110)}")
+            lines.append("breathw 150 150 200 200 400 400")
+        if odd and rng.random() < 0.2:
+            lines.append(f"echo {rng.randint(20, 120)} {rng.randint(10, 50)}")
         if rng.random() < 0.4:
             lines.append("breath " + " ".join(str(rng.randint(0, 12)) for _ in range(5)))
         if rng.random() < 0.3:

@@ -1,0 +1,1 @@
+//! Benchmarks of Hualu, each with its runs

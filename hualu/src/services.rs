@@ -1,0 +1,126 @@
+//! Brings the engines up: the recognizer's pool, and the gRPC servers of recognizer, dialogue and voice.
+
+use anyhow::{Context, anyhow};
+use hualu_asr::{Hint, LanguageModel, Pool, PoolConfig};
+use hualu_core::SampleRate;
+use hualu_core::dialogue::Say;
+use hualu_gateway::clock;
+use hualu_models::lexicon::Lexicon;
+use hualu_models::{Kind, Manifest};
+use hualu_nlu::Bot;
+use hualu_tts::engine::{NeuralEngine, Prosody};
+use hualu_tts::{Voice, VoiceConfig};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+
+/// Room for spoken clauses: half an hour of audio at 8 kHz.
+const VOICE_CACHE_BYTES: usize = 32 << 20;
+
+/// What a recognizer is opened with.
+pub struct RecognizerWords {
+    /// Folder of the acoustic model.
+    pub model: PathBuf,
+    /// The language model, tilted to the bot if there is one.
+    pub language_model: Arc<LanguageModel>,
+}
+
+/// Opens the default recognizer's words.
+pub fn recognizer_words(bot: Option<&Path>) -> anyhow::Result<RecognizerWords> {
+    let bot = bot.map(load_bot).transpose()?;
+    let manifest = Manifest::find()?;
+    let model = manifest.model(Kind::Asr, "")?.directory().to_owned();
+    let lexicon = manifest.model(Kind::Lexicon, "")?.directory().to_owned();
+    let dialogues = manifest.model(Kind::Lm, "")?.directory().to_owned();
+    let lexicon = hualu_asr::open_lexicon(&model, &lexicon, &dialogues)?;
+    let hints: Vec<Hint> = bot
+        .iter()
+        .flat_map(|bot| bot.speech_hints())
+        .map(|(text, weight)| Hint { text, weight })
+        .collect();
+    Ok(RecognizerWords { model, language_model: LanguageModel::compile(&lexicon, &hints) })
+}
+
+/// Starts the recognizer's threads.
+pub fn recognizer(bot: Option<&Path>, streams_max: usize) -> anyhow::Result<Pool> {
+    let words = recognizer_words(bot)?;
+    let workers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+    let config = PoolConfig { workers, streams_max, ..PoolConfig::default() };
+    Ok(Pool::start(config, &words.model, HashMap::new(), words.language_model)?)
+}
+
+/// Reads and checks a bot.
+pub fn load_bot(directory: &Path) -> anyhow::Result<Bot> {
+    Bot::load(directory).map_err(|error| anyhow!("{error}"))
+}
+
+/// Opens the default voice, speaking with `prosody`.
+pub fn open_voice(prosody: Prosody) -> anyhow::Result<Arc<Voice>> {
+    let manifest = Manifest::find()?;
+    let lexicon = manifest.model(Kind::Lexicon, "")?.directory().join("lexicon.tsv");
+    let voice = Voice::start(
+        VoiceConfig {
+            voice_dir: manifest.model(Kind::Tts, "")?.directory().to_owned(),
+            prompts_dir: None,
+            lexicon: Arc::new(Lexicon::load(&lexicon)?),
+            cache_bytes: VOICE_CACHE_BYTES,
+            workers: 1,
+            prosody,
+            clock: clock::now,
+        },
+        |directory| Ok(Box::new(NeuralEngine::open(directory)?)),
+    )?;
+    Ok(Arc::new(voice))
+}
+
+/// Serves the recognizer on `listen`; the address that was bound.
+pub async fn serve_asr(listen: SocketAddr, bot: Option<&Path>, streams_max: usize) -> anyhow::Result<SocketAddr> {
+    let pool = Arc::new(recognizer(bot, streams_max)?);
+    let service = hualu_asr::server::Service::new(pool).into_server();
+    spawn("the recognizer", listen, server().add_service(service)).await
+}
+
+/// Serves the dialogue on `listen`; the address that was bound.
+pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backend: Option<SocketAddr>) -> anyhow::Result<SocketAddr> {
+    let service = hualu_nlu::server::service(load_bot(bot)?, backend)?;
+    spawn("the dialogue", listen, server().add_service(service)).await
+}
+
+/// Serves the voice on `listen`, its standing sentences rendered before the first call; the address that was bound.
+pub async fn serve_tts(listen: SocketAddr, prerender: &[Say]) -> anyhow::Result<SocketAddr> {
+    let voice = open_voice(Prosody::default())?;
+    voice.prerender(prerender, SampleRate::HZ_8000).await;
+    spawn("the voice", listen, server().add_service(hualu_tts::server::service(voice))).await
+}
+
+/// Runs until the user or the system ends the process.
+pub async fn until_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot watch for Ctrl-C")?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn server() -> Server {
+    Server::builder().tcp_nodelay(true).http2_keepalive_interval(Some(Duration::from_secs(10)))
+}
+
+async fn spawn(what: &'static str, listen: SocketAddr, router: Router) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("{what} cannot listen on {listen}"))?;
+    let bound = listener.local_addr()?;
+    tokio::spawn(async move {
+        if let Err(error) = router.serve_with_incoming(TcpListenerStream::new(listener)).await {
+            tracing::error!(%error, "{what} ended");
+        }
+    });
+    Ok(bound)
+}

@@ -1,0 +1,160 @@
+//! The task of one call: between its session on the media thread, its SIP leg and its engines.
+
+use crate::engines::{CallPort, Conversation, Engines, RecognizerSource, RemoteStream, Speaker};
+use crate::events::{EventSender, GatewayEvent};
+use crate::media_call::Order;
+use crate::metrics;
+use crate::negotiation;
+use crate::shard::Command;
+use hualu_core::CallId;
+use hualu_session::{EndReason, Input, SessionEvent, Termination};
+use hualu_sip::{CallLeg, EndedBy, LegEvent, Reoffer, TransferOutcome};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long a peer may take to transfer a call before the bot takes it back.
+const TRANSFER_MAX: Duration = Duration::from_secs(30);
+
+/// What a call's task works with.
+pub(crate) struct CallTask {
+    pub id: CallId,
+    pub leg: CallLeg,
+    pub leg_events: mpsc::Receiver<LegEvent>,
+    pub port: CallPort,
+    pub engines: Engines,
+    pub orders: mpsc::Receiver<Order>,
+    pub ended: oneshot::Receiver<Termination>,
+    pub events: EventSender,
+    pub media: negotiation::Agreed,
+    pub transfer: Arc<BTreeMap<String, String>>,
+}
+
+impl CallTask {
+    /// Runs until the session has ended; the dialog is ended with it.
+    pub async fn run(mut self) -> Termination {
+        let mut conversation =
+            Conversation::new(self.engines.dialogue.clone(), self.engines.connect_timeout, self.port.clone());
+        let mut speaker = Speaker::new(self.engines.voice.clone(), self.id.clone(), self.port.clone());
+        let mut recognizer = match &self.engines.recognizer {
+            RecognizerSource::Embedded(_) => None,
+            RecognizerSource::Remote(client) => Some(RemoteStream::new(
+                client.clone(),
+                &self.id,
+                &self.engines.language_model,
+                self.engines.connect_timeout,
+                self.port.clone(),
+            )),
+        };
+        let mut leg_is_up = true;
+        let termination = loop {
+            tokio::select! {
+                ended = &mut self.ended => {
+                    break ended.unwrap_or_else(|_| Termination::new(EndReason::Internal));
+                }
+                order = self.orders.recv() => match order {
+                    None => {}
+                    Some(Order::Converse(input)) => conversation.send(input).await,
+                    Some(Order::Synthesize(command)) => speaker.speak(command),
+                    Some(Order::Cancel(clause)) => speaker.cancel(clause),
+                    Some(Order::Recognize(command)) => {
+                        if let Some(recognizer) = &mut recognizer {
+                            recognizer.send(command).await;
+                        }
+                    }
+                    Some(Order::Transfer(target)) => self.transfer(&target),
+                    Some(Order::Event(event)) => self.report(event),
+                },
+                event = self.leg_events.recv(), if leg_is_up => leg_is_up = self.leg_event(event).await,
+            }
+        };
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Event(event) => self.report(event),
+                // The service learns of the end and closes its conversation.
+                Order::Converse(input) => conversation.send(input).await,
+                _ => {}
+            }
+        }
+        if leg_is_up {
+            self.leg.hang_up(Some(termination.reason.as_str()));
+        }
+        termination
+    }
+
+    /// Passes on what happened to the dialog; false when it is over.
+    async fn leg_event(&mut self, event: Option<LegEvent>) -> bool {
+        match event {
+            Some(LegEvent::Reoffer(reoffer)) => self.reoffer(reoffer).await,
+            Some(LegEvent::Ended(ended)) => {
+                tracing::debug!(call = %self.id, by = ?ended.by, code = ended.code, "dialog ended");
+                let reason = match ended.by {
+                    EndedBy::Peer | EndedBy::Us => EndReason::CallerHungUp,
+                    EndedBy::Network => EndReason::SignallingFailed,
+                };
+                self.port.input(Input::HangUp(reason)).await;
+                return false;
+            }
+            None => {
+                self.port.input(Input::HangUp(EndReason::SignallingFailed)).await;
+                return false;
+            }
+            Some(_) => {}
+        }
+        true
+    }
+
+    async fn reoffer(&mut self, reoffer: Reoffer) {
+        // A late offer in mid-call is answered with what we have.
+        let answer = match &reoffer.offer {
+            None => Ok(self.media.answer.clone()),
+            Some(offer) => negotiation::renegotiate(&mut self.media, offer),
+        };
+        match answer {
+            Ok(answer) => {
+                reoffer.accept(&answer).await;
+                self.port.shard.send_async(Command::Redirect(self.port.key, self.media.remote)).await;
+                self.port.input(Input::Media(self.media.params)).await;
+            }
+            Err(error) => {
+                tracing::info!(call = %self.id, %error, "offer refused");
+                reoffer.reject(488).await;
+            }
+        }
+    }
+
+    /// Hands the call over in the background: the dialog may end, and its events must be read, meanwhile.
+    fn transfer(&self, target: &str) {
+        let uri = if target.starts_with("sip:") || target.starts_with("tel:") {
+            Some(target)
+        } else {
+            self.transfer.get(target).or_else(|| self.transfer.get("default")).map(String::as_str)
+        };
+        let (leg, port, id) = (self.leg.clone(), self.port.clone(), self.id.clone());
+        let uri = uri.map(str::to_owned);
+        if uri.is_none() {
+            tracing::warn!(call = %id, target, "no URI for this queue: add it to transfer.queues");
+        }
+        tokio::spawn(async move {
+            let outcome = match &uri {
+                Some(uri) => leg.refer(uri, TRANSFER_MAX).await,
+                None => Ok(TransferOutcome::Refused { code: 404 }),
+            };
+            tracing::info!(call = %id, ?outcome, "transfer");
+            match outcome {
+                Ok(TransferOutcome::Completed | TransferOutcome::Ended) => {
+                    port.input(Input::HangUp(EndReason::Transferred)).await;
+                }
+                _ => port.input(Input::TransferFailed).await,
+            }
+        });
+    }
+
+    fn report(&self, event: SessionEvent) {
+        metrics::session_event(&event);
+        if let SessionEvent::TurnEnded(record) = event {
+            self.events.send(GatewayEvent::Turn { call: self.id.clone(), record });
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The media gateway: owns every socket, thread and clock of a call.
+//!
+//! [`Gateway::start`] brings up SIP, the media threads and the way to the engines; from then on calls are answered until
+//! [`Gateway::stop`]. How a frame of audio and a turn travel through it is told in `ARCHITECTURE.md`.
+
+pub mod admin;
+mod call;
+pub mod clock;
+pub mod config;
+pub mod engines;
+mod events;
+mod listener;
+mod media_call;
+pub mod metrics;
+mod negotiation;
+pub mod phone;
+mod ports;
+mod prompts;
+mod recorder;
+mod shard;
+
+pub use events::GatewayEvent;
+pub use hualu_session::{Cause, EndReason, Missed, Rung, Said, Termination, TurnRecord};
+pub use prompts::PromptSource;
+
+use crate::config::Config;
+use crate::engines::Engines;
+use crate::events::EventSender;
+use crate::listener::Door;
+use crate::ports::Ports;
+use crate::recorder::Recorder;
+use crate::shard::Shard;
+use hualu_sip::{SipConfig, SipHandle, SipStack};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// A running gateway.
+pub struct Gateway {
+    door: Arc<Door>,
+    sip: SipHandle,
+    shards: Vec<Shard>,
+    recorder: Option<Arc<Recorder>>,
+    prompt_source: PromptSource,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A media thread or the recorder cannot start.
+    #[error("cannot start {what}: {source}")]
+    Thread {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// SIP cannot be spoken at the configured addresses.
+    #[error(transparent)]
+    Sip(#[from] hualu_sip::StartError),
+}
+
+impl Gateway {
+    /// Brings everything up; calls are answered as soon as this returns.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config, engines: Engines) -> Result<Self, StartError> {
+        metrics::describe();
+        let thread = |what| move |source| StartError::Thread { what, source };
+        let shards = (0..config.media.threads)
+            .map(Shard::start)
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(thread("a media thread"))?;
+        let recorder = config.record.clone().map(Recorder::start).transpose().map_err(thread("the recorder"))?;
+        let recorder = recorder.map(Arc::new);
+        let (prompts, prompt_source) = prompts::prepare(&engines.voice, config.cache.as_deref()).await;
+        if prompt_source == PromptSource::Tone {
+            tracing::warn!("the voice never answered: prepared sentences are tones until the next start");
+        }
+        let (sip, incoming) = SipStack::start(SipConfig {
+            udp: config.sip.udp,
+            tcp: config.sip.tcp,
+            public_address: config.sip.public,
+            allow: config.sip.allow.clone(),
+            calls_max: config.limits.calls_max,
+            ..SipConfig::default()
+        })
+        .await?;
+        let door = Arc::new(Door {
+            ports: Ports::new(config.media.bind, config.media.port_min, config.media.port_max),
+            transfer: Arc::new(config.transfer.clone()),
+            config,
+            engines,
+            shards: shards.iter().map(|shard| shard.handle.clone()).collect(),
+            prompts: Arc::new(prompts),
+            recorder: recorder.clone(),
+            events: EventSender::new(),
+            ready: AtomicBool::new(true),
+            active: Arc::new(AtomicUsize::new(0)),
+            next_key: AtomicU32::new(0),
+            live: Mutex::default(),
+        });
+        tokio::spawn(Arc::clone(&door).run(incoming));
+        Ok(Self { door, sip, shards, recorder, prompt_source })
+    }
+
+    /// The UDP and TCP addresses that SIP is spoken at.
+    #[must_use]
+    pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        (self.sip.udp_address(), self.sip.tcp_address())
+    }
+
+    /// How the prepared sentences came about.
+    #[must_use]
+    pub const fn prompt_source(&self) -> PromptSource {
+        self.prompt_source
+    }
+
+    /// The SIP stack, to place calls with.
+    #[must_use]
+    pub const fn sip(&self) -> &SipHandle {
+        &self.sip
+    }
+
+    /// Calls in progress.
+    #[must_use]
+    pub fn calls_active(&self) -> usize {
+        self.door.active.load(Ordering::Relaxed)
+    }
+
+    /// Calls, turns and their ends from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<GatewayEvent> {
+        self.door.events.subscribe()
+    }
+
+    /// Takes no more calls, lets those in progress say goodbye for at most `limit`, then ends everything.
+    pub async fn stop(self, limit: Duration) {
+        self.door.drain(limit).await;
+        self.sip.shutdown();
+        let (shards, recorder, door) = (self.shards, self.recorder, self.door);
+        drop(door);
+        let stopped = tokio::task::spawn_blocking(move || {
+            shards.into_iter().for_each(Shard::stop);
+            if let Some(recorder) = recorder.and_then(Arc::into_inner) {
+                recorder.stop();
+            }
+        });
+        if stopped.await.is_err() {
+            tracing::error!("a thread had panicked");
+        }
+    }
+}

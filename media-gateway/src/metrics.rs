@@ -1,0 +1,88 @@
+//! Metric families of the gateway. Labels come from closed enums, never from ids.
+
+use hualu_core::Stage;
+use hualu_session::{Missed, SessionEvent, Termination, TurnRecord};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// Describes every family once, so that `/metrics` explains itself.
+pub fn describe() {
+    describe_gauge!("hualu_calls_active", "Calls in progress");
+    describe_counter!("hualu_calls_started_total", "Calls answered");
+    describe_counter!("hualu_calls_refused_total", "Calls refused at the door, by reason");
+    describe_counter!("hualu_calls_terminated_total", "Calls ended, by result and reason");
+    describe_counter!("hualu_calls_panicked_total", "Calls ended by a fault of our own code");
+    describe_histogram!("hualu_stage_duration_seconds", Unit::Seconds, "Time of each stage of the response path");
+    describe_counter!("hualu_stage_budget_missed_total", "Stages that missed their budget, by stage and rung taken");
+    describe_histogram!("hualu_turn_response_seconds", Unit::Seconds, "Last voiced frame in to first reply packet out");
+    describe_counter!("hualu_turns_total", "Turns, by outcome");
+    describe_counter!("hualu_barge_ins_total", "Prompts interrupted by callers");
+    describe_counter!("hualu_queue_full_total", "Items dropped because a queue was full, by queue");
+    describe_counter!("hualu_socket_errors_total", "Errors of media sockets");
+    describe_counter!("hualu_rtp_packets_total", "RTP and RTCP packets that were not taken, by outcome");
+    describe_counter!("hualu_recording_errors_total", "Recordings that could not be written");
+}
+
+pub(crate) fn call_started(active: usize) {
+    counter!("hualu_calls_started_total").increment(1);
+    calls_active(active);
+}
+
+pub(crate) fn calls_active(active: usize) {
+    gauge!("hualu_calls_active").set(active as f64);
+}
+
+pub(crate) fn call_refused(reason: &'static str) {
+    counter!("hualu_calls_refused_total", "reason" => reason).increment(1);
+}
+
+pub(crate) fn call_ended(termination: &Termination, active: usize) {
+    let (result, reason) = (termination.result.as_str(), termination.reason.as_str());
+    counter!("hualu_calls_terminated_total", "result" => result, "reason" => reason).increment(1);
+    calls_active(active);
+}
+
+pub(crate) fn call_panicked() {
+    counter!("hualu_calls_panicked_total").increment(1);
+}
+
+pub(crate) fn queue_full(queue: &'static str) {
+    counter!("hualu_queue_full_total", "queue" => queue).increment(1);
+}
+
+pub(crate) fn socket_error() {
+    counter!("hualu_socket_errors_total").increment(1);
+}
+
+pub(crate) fn stranger_packet() {
+    counter!("hualu_rtp_packets_total", "direction" => "in", "outcome" => "stranger").increment(1);
+}
+
+pub(crate) fn recording_failed() {
+    counter!("hualu_recording_errors_total").increment(1);
+}
+
+/// Counts one event of a session.
+pub(crate) fn session_event(event: &SessionEvent) {
+    match event {
+        SessionEvent::StageDone { stage, spent, .. } => {
+            histogram!("hualu_stage_duration_seconds", "stage" => stage.as_str()).record(spent.as_secs_f64());
+        }
+        SessionEvent::StageMissed(missed) => stage_missed(missed),
+        SessionEvent::BargedIn { .. } => counter!("hualu_barge_ins_total").increment(1),
+        SessionEvent::Overflow { queue } => queue_full(queue),
+        SessionEvent::TurnEnded(record) => turn_ended(record),
+        _ => {}
+    }
+}
+
+fn stage_missed(missed: &Missed) {
+    let (stage, rung): (Stage, _) = (missed.stage, missed.rung);
+    counter!("hualu_stage_budget_missed_total", "stage" => stage.as_str(), "rung" => rung.as_str()).increment(1);
+}
+
+fn turn_ended(record: &TurnRecord) {
+    counter!("hualu_turns_total", "outcome" => record.outcome.as_str()).increment(1);
+    if let Some(response) = record.response {
+        histogram!("hualu_turn_response_seconds").record(response.as_secs_f64());
+    }
+}

@@ -1,0 +1,230 @@
+//! The media of a test phone: sends a clip whenever the other side has fallen silent, records both directions against
+//! real time, and measures response times from the audio alone.
+
+use crate::clock;
+use hualu_rtp::packet::HEADER_LEN;
+use hualu_rtp::{Law, RtpPacket, RtpSender};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const RATE: usize = 8_000;
+const FRAME: usize = 160;
+const FRAME_TIME: Duration = Duration::from_millis(20);
+
+/// Samples louder than this are voice: -40 dBov, far above comfort noise.
+const VOICED: i16 = 328;
+
+/// What the phone does in a call.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Clips of 8 kHz mono PCM, played in this order.
+    pub clips: Vec<Arc<[i16]>>,
+    /// The other side counts as done speaking after so much silence.
+    pub gap: Duration,
+    /// After the last clip, and after any clip that is never answered, so much silence ends the call.
+    pub patience: Duration,
+    /// The call ends at the latest after so long.
+    pub call_max: Duration,
+}
+
+/// What one clip led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// Where the clip began in the recording, in samples.
+    pub clip_at: usize,
+    /// Last voiced sample sent to first voiced sample received; `None` when nothing was received.
+    pub response: Option<Duration>,
+    /// Where the answer began in the recording, in samples.
+    pub answer_at: usize,
+}
+
+/// What the phone heard and said, in real time: both tracks begin with the first packet sent.
+#[derive(Clone, Debug, Default)]
+pub struct LineReport {
+    /// What the phone sent, 8 kHz.
+    pub caller: Vec<i16>,
+    /// What it received, 8 kHz, placed by RTP timestamp.
+    pub bot: Vec<i16>,
+    /// Answer of the call to the first voiced sample received.
+    pub greeting: Option<Duration>,
+    /// One entry for each clip that was played.
+    pub exchanges: Vec<Exchange>,
+    /// Packets received.
+    pub packets: u64,
+}
+
+/// One running line.
+pub(super) struct Line {
+    socket: UdpSocket,
+    remote: SocketAddr,
+    law: Law,
+    sender: RtpSender,
+    script: Script,
+    report: LineReport,
+    start: Instant,
+    /// Timestamp and position of the first packet received.
+    anchor: Option<(u32, usize)>,
+    /// Clip being played, and how far.
+    playing: Option<(usize, usize)>,
+    next_clip: usize,
+    last_voiced_sent: Option<Instant>,
+    last_voiced_heard: Option<Instant>,
+    /// Something was heard since the last clip (or the start).
+    answered: bool,
+}
+
+impl Line {
+    pub fn new(socket: UdpSocket, remote: SocketAddr, law: Law, seed: u32, script: Script) -> Self {
+        let start = clock::now();
+        Self {
+            socket,
+            remote,
+            law,
+            sender: RtpSender::new(seed, seed as u16, seed.rotate_left(16)),
+            script,
+            report: LineReport::default(),
+            start,
+            anchor: None,
+            playing: None,
+            next_clip: 0,
+            last_voiced_sent: None,
+            last_voiced_heard: None,
+            answered: false,
+        }
+    }
+
+    /// Runs until `stop`, the script's end, or the longest time. Blocks: it has a thread of its own.
+    pub fn run(mut self, stop: &AtomicBool) -> io::Result<LineReport> {
+        let mut slot = self.start;
+        while !stop.load(Ordering::Relaxed) {
+            self.receive_until(slot)?;
+            let now = clock::now();
+            if self.is_over(now) {
+                break;
+            }
+            self.send(now)?;
+            slot += FRAME_TIME;
+        }
+        // Packets of the last instant are still part of the call.
+        self.receive_until(clock::now() + FRAME_TIME)?;
+        Ok(self.report)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        if now.duration_since(self.start) > self.script.call_max {
+            return true;
+        }
+        let quiet_since = [self.last_voiced_heard, self.last_voiced_sent, Some(self.start)].into_iter().flatten().max();
+        let quiet = quiet_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.playing.is_none() && quiet > self.script.patience
+    }
+
+    fn send(&mut self, now: Instant) -> io::Result<()> {
+        if self.playing.is_none() && self.may_speak(now) {
+            self.playing = Some((self.next_clip, 0));
+            self.next_clip += 1;
+            self.answered = false;
+            let exchange = Exchange { clip_at: self.report.caller.len(), ..Exchange::default() };
+            self.report.exchanges.push(exchange);
+        }
+        let mut frame = [0_i16; FRAME];
+        if let Some((clip, at)) = self.playing {
+            let rest = self.script.clips.get(clip).and_then(|pcm| pcm.get(at..)).unwrap_or(&[]);
+            for (out, sample) in frame.iter_mut().zip(rest) {
+                *out = *sample;
+            }
+            self.playing = (rest.len() > FRAME).then_some((clip, at + FRAME));
+            if let Some(last) = frame.iter().rposition(|sample| sample.unsigned_abs() > VOICED.unsigned_abs()) {
+                self.last_voiced_sent = Some(now + samples(last));
+            }
+        }
+        let mut payload = [0_u8; FRAME];
+        let mut datagram = [0_u8; HEADER_LEN + FRAME];
+        let written = self
+            .law
+            .encode(&frame, &mut payload)
+            .map_err(io::Error::other)
+            .and_then(|()| {
+                self.sender.write_audio(self.law.payload_type(), &payload, &mut datagram).map_err(io::Error::other)
+            })?;
+        self.socket.send_to(datagram.get(..written).unwrap_or(&[]), self.remote)?;
+        self.report.caller.extend_from_slice(&frame);
+        Ok(())
+    }
+
+    fn may_speak(&self, now: Instant) -> bool {
+        let silent = |since: Instant| now.saturating_duration_since(since) >= self.script.gap;
+        self.next_clip < self.script.clips.len() && self.answered && self.last_voiced_heard.is_some_and(silent)
+    }
+
+    fn receive_until(&mut self, slot: Instant) -> io::Result<()> {
+        let mut buffer = [0_u8; 2_048];
+        loop {
+            let left = slot.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.socket.set_read_timeout(Some(left))?;
+            match self.socket.recv_from(&mut buffer) {
+                Ok((len, _)) => self.packet(clock::now(), buffer.get(..len).unwrap_or(&[])),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                // The other side's socket is closed: its BYE is on its way.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn packet(&mut self, now: Instant, datagram: &[u8]) {
+        let Ok(packet) = RtpPacket::parse(datagram) else { return };
+        if packet.payload_type != self.law.payload_type() {
+            return;
+        }
+        self.report.packets += 1;
+        let arrived = now.saturating_duration_since(self.start).as_micros() as usize * RATE / 1_000_000;
+        let (first, base) = *self.anchor.get_or_insert((packet.timestamp.0, arrived));
+        let at = base + packet.timestamp.0.wrapping_sub(first) as usize;
+        if at > base + 3_600 * RATE {
+            return;
+        }
+        if self.report.bot.len() < at + packet.payload.len() {
+            self.report.bot.resize(at + packet.payload.len(), 0);
+        }
+        let mut voiced = None;
+        for (n, byte) in packet.payload.iter().enumerate() {
+            let sample = self.law.decode_sample(*byte);
+            if let Some(place) = self.report.bot.get_mut(at + n) {
+                *place = sample;
+            }
+            if sample.unsigned_abs() > VOICED.unsigned_abs() {
+                voiced.get_or_insert(n);
+            }
+        }
+        if let Some(offset) = voiced {
+            self.heard(now + samples(offset), at + offset);
+        }
+    }
+
+    fn heard(&mut self, when: Instant, at: usize) {
+        self.last_voiced_heard = Some(when);
+        self.report.greeting.get_or_insert(when.saturating_duration_since(self.start));
+        if self.playing.is_some() {
+            return;
+        }
+        if !self.answered
+            && let (Some(exchange), Some(sent)) = (self.report.exchanges.last_mut(), self.last_voiced_sent)
+            && exchange.response.is_none()
+        {
+            exchange.response = Some(when.saturating_duration_since(sent));
+            exchange.answer_at = at;
+        }
+        self.answered = true;
+    }
+}
+
+fn samples(count: usize) -> Duration {
+    Duration::from_micros((count * 1_000_000 / RATE) as u64)
+}

@@ -1,0 +1,143 @@
+//! The sentences that must be there when engines are not: spoken by the voice at start-up, kept on disk from one start
+//! to the next, and replaced by a tone only where there never was a voice.
+
+use hualu_core::dialogue::Say;
+use hualu_core::speech::{SynthesizeCommand, SynthesizeEvent};
+use hualu_core::{CallId, ClauseId, SampleRate, TurnId};
+use hualu_proto::tts::v1::SynthesizeRequest;
+use hualu_proto::tts::v1::voice_client::VoiceClient;
+use hualu_session::{Clip, Prompts};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use tonic::transport::Channel;
+
+/// Name and words of each sentence.
+const SENTENCES: [(&str, &str); 5] = [
+    ("filler", "请稍等。"),
+    ("slow", "抱歉，系统有点慢，请您再说一遍。"),
+    ("trouble", "抱歉，刚才没听清，请您再说一遍。"),
+    ("no_input", "请问您还在吗？"),
+    ("goodbye", "很抱歉，系统暂时无法为您服务，请稍后再拨，再见。"),
+];
+
+/// Time for one sentence to be spoken at start-up.
+const SPEAK_MAX: Duration = Duration::from_secs(5);
+
+/// How the prepared sentences came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptSource {
+    /// Spoken by the voice just now.
+    Voice,
+    /// Some or all come from an earlier start.
+    Disk,
+    /// Some are tones: the voice never answered.
+    Tone,
+}
+
+/// Prepares all sentences. `cache` is the directory in which they are kept.
+pub async fn prepare(voice: &VoiceClient<Channel>, cache: Option<&Path>) -> (Prompts, PromptSource) {
+    let mut clips = HashMap::new();
+    let mut source = PromptSource::Voice;
+    let mut voice_is_up = true;
+    for (name, text) in SENTENCES {
+        let spoken = if voice_is_up { speak(voice.clone(), text).await } else { None };
+        voice_is_up = spoken.is_some();
+        let pcm = match spoken {
+            Some(pcm) => {
+                keep(cache, name, &pcm);
+                pcm
+            }
+            None => match cache.and_then(|directory| read(directory, name)) {
+                Some(pcm) => {
+                    if source == PromptSource::Voice {
+                        source = PromptSource::Disk;
+                    }
+                    pcm
+                }
+                None => {
+                    source = PromptSource::Tone;
+                    tone()
+                }
+            },
+        };
+        clips.insert(name, Clip::new(text, pcm));
+    }
+    let mut take = |name: &str| clips.remove(name).unwrap_or_else(|| Clip::new("", tone()));
+    let prompts = Prompts {
+        filler: take("filler"),
+        slow: take("slow"),
+        trouble: take("trouble"),
+        no_input: take("no_input"),
+        goodbye: take("goodbye"),
+        clips: HashMap::new(),
+    };
+    (prompts, source)
+}
+
+async fn speak(voice: VoiceClient<Channel>, text: &str) -> Option<Vec<i16>> {
+    let spoken = tokio::time::timeout(SPEAK_MAX, collect(voice, text)).await;
+    match spoken {
+        Ok(Ok(pcm)) if !pcm.is_empty() => Some(pcm),
+        Ok(Ok(_)) => {
+            tracing::warn!("the voice has no sound for a prepared sentence");
+            None
+        }
+        Ok(Err(status)) => {
+            tracing::warn!(code = ?status.code(), message = status.message(), "the voice cannot prepare sentences");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("the voice did not prepare a sentence in time");
+            None
+        }
+    }
+}
+
+async fn collect(mut voice: VoiceClient<Channel>, text: &str) -> Result<Vec<i16>, tonic::Status> {
+    let command = SynthesizeCommand {
+        turn: TurnId::default(),
+        clause: ClauseId::default(),
+        say: Say::plain(text),
+        rate: SampleRate::HZ_8000,
+        budget: SPEAK_MAX,
+    };
+    let request = SynthesizeRequest::new(&CallId::new("prepare"), command);
+    let mut pieces = voice.synthesize(request).await?.into_inner();
+    let mut pcm = Vec::new();
+    while let Some(piece) = pieces.message().await? {
+        let piece = SynthesizeEvent::try_from(piece).map_err(|error| tonic::Status::internal(error.to_string()))?;
+        pcm.extend(piece.pcm);
+        if piece.last {
+            return Ok(pcm);
+        }
+    }
+    Err(tonic::Status::internal("the clause broke off"))
+}
+
+fn keep(cache: Option<&Path>, name: &str, pcm: &[i16]) {
+    let Some(directory) = cache else { return };
+    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let path = directory.join(format!("{name}.pcm"));
+    if let Err(error) = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes)) {
+        tracing::warn!(path = %path.display(), %error, "a prepared sentence cannot be kept");
+    }
+}
+
+fn read(directory: &Path, name: &str) -> Option<Vec<i16>> {
+    let bytes = fs::read(directory.join(format!("{name}.pcm"))).ok()?;
+    hualu_proto::pcm_from_wire(&bytes).ok().filter(|pcm| !pcm.is_empty())
+}
+
+/// Two short beeps of 440 Hz at -20 dBov: not words, but not silence.
+fn tone() -> Vec<i16> {
+    let rate = SampleRate::HZ_8000.hz() as usize;
+    (0..rate * 6 / 10)
+        .map(|n| {
+            let silent = n >= rate / 4 && n < rate * 35 / 100;
+            let phase = n as f32 * 440.0 * std::f32::consts::TAU / rate as f32;
+            if silent { 0 } else { (phase.sin() * 3_277.0) as i16 }
+        })
+        .collect()
+}

@@ -1,0 +1,253 @@
+//! One media thread: its sockets, its slot timer and the calls that live and die on it.
+//!
+//! A call is pinned here when it is accepted. Nothing on this thread blocks or allocates per packet: datagrams are read
+//! into one buffer, sessions hand packets out inline, and results of engines arrive through one bounded queue whose
+//! senders wake the poll.
+
+use crate::clock;
+use crate::media_call::{MediaCall, NewCall};
+use crate::metrics;
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
+use hualu_session::Input;
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const WAKE: Token = Token(usize::MAX);
+
+/// Inputs that wait for one shard. Full means that the thread is stuck: senders wait briefly, then drop and count.
+const QUEUE: usize = 4_096;
+
+/// Datagrams read from one socket before the others have their turn.
+const READS_MAX: usize = 16;
+
+/// The longest sleep: a session always asks for an earlier time, this only bounds a mistake.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+
+/// The number of a call on its shard; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CallKey(pub u32);
+
+/// What a shard can be told.
+pub(crate) enum Command {
+    Accept(CallKey, Box<NewCall>),
+    Input(CallKey, Input<'static>),
+    /// The peer's media address changed (re-INVITE).
+    Redirect(CallKey, std::net::SocketAddr),
+    Stop,
+}
+
+/// The sending side of a shard.
+#[derive(Clone)]
+pub(crate) struct ShardHandle {
+    queue: Sender<Command>,
+    waker: Arc<Waker>,
+    calls: Arc<AtomicUsize>,
+}
+
+/// A running media thread.
+pub(crate) struct Shard {
+    pub handle: ShardHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ShardHandle {
+    /// How many calls it carries.
+    pub fn load(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Hands a command over from a thread that may wait: at most 50 ms, then it is dropped and counted.
+    pub fn send(&self, command: Command) {
+        match self.queue.send_timeout(command, Duration::from_millis(50)) {
+            Ok(()) => self.wake(),
+            Err(SendTimeoutError::Timeout(_)) => metrics::queue_full("shard"),
+            Err(SendTimeoutError::Disconnected(_)) => {}
+        }
+    }
+
+    /// The same from a task: waits for room without blocking the runtime, at most a second.
+    pub async fn send_async(&self, mut command: Command) {
+        for _ in 0..200 {
+            command = match self.queue.try_send(command) {
+                Ok(()) => return self.wake(),
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(command)) => command,
+            };
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        metrics::queue_full("shard");
+    }
+
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "a media thread cannot be woken");
+        }
+    }
+}
+
+impl Shard {
+    /// Starts media thread number `index`.
+    ///
+    /// # Errors
+    /// When the system gives no poll or thread.
+    pub fn start(index: usize) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let (queue, inputs) = bounded(QUEUE);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        // Made on its own thread, for the detectors in its calls may not be moved to another.
+        let body = move || Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048] }.run();
+        let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?;
+        Ok(Self { handle: ShardHandle { queue, waker, calls }, thread: Some(thread) })
+    }
+
+    /// Ends the thread; calls that are left end without a word.
+    pub fn stop(mut self) {
+        self.handle.send(Command::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a media thread had panicked");
+        }
+    }
+}
+
+struct Loop {
+    poll: Poll,
+    inputs: Receiver<Command>,
+    calls: HashMap<CallKey, Slot>,
+    count: Arc<AtomicUsize>,
+    buffer: Vec<u8>,
+}
+
+struct Slot {
+    call: MediaCall,
+    due: Instant,
+    /// The socket held more than was read: read on without waiting for a new edge.
+    readable: bool,
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1_024);
+        loop {
+            let now = clock::now();
+            let next = self.calls.values().map(|slot| if slot.readable { now } else { slot.due }).min();
+            let sleep = next.map_or(SLEEP_MAX, |due| due.saturating_duration_since(now).min(SLEEP_MAX));
+            if let Err(error) = self.poll.poll(&mut events, Some(round_up(sleep)))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "media thread cannot poll");
+                return;
+            }
+            for event in &events {
+                if event.token() != WAKE {
+                    let key = CallKey((event.token().0 / 2) as u32);
+                    if let Some(slot) = self.calls.get_mut(&key) {
+                        slot.readable = true;
+                    }
+                }
+            }
+            if !self.take_commands() {
+                return;
+            }
+            self.serve_calls();
+        }
+    }
+
+    /// Takes what is queued; false when the thread is to end.
+    fn take_commands(&mut self) -> bool {
+        for _ in 0..QUEUE {
+            match self.inputs.try_recv() {
+                Err(_) => break,
+                Ok(Command::Stop) => return false,
+                Ok(Command::Accept(key, new)) => self.accept(key, *new),
+                Ok(Command::Input(key, input)) => self.with_call(key, |call, now| call.input(now, input)),
+                Ok(Command::Redirect(key, remote)) => self.with_call(key, |call, now| {
+                    call.redirect(remote);
+                    Some(now)
+                }),
+            }
+        }
+        true
+    }
+
+    fn accept(&mut self, key: CallKey, new: NewCall) {
+        let mut call = MediaCall::new(clock::now(), new);
+        let (rtp, control) = call.sockets();
+        let tokens = (Token(key.0 as usize * 2), Token(key.0 as usize * 2 + 1));
+        let registered = self
+            .poll
+            .registry()
+            .register(rtp, tokens.0, Interest::READABLE)
+            .and_then(|()| self.poll.registry().register(control, tokens.1, Interest::READABLE));
+        if let Err(error) = registered {
+            tracing::error!(%error, "media sockets cannot be watched");
+            call.fail();
+            return;
+        }
+        self.calls.insert(key, Slot { call, due: clock::now(), readable: true });
+        self.count.store(self.calls.len(), Ordering::Relaxed);
+        self.with_call(key, |call, now| call.drain(now));
+    }
+
+    fn serve_calls(&mut self) {
+        let now = clock::now();
+        let due: Vec<CallKey> =
+            self.calls.iter().filter(|(_, slot)| slot.readable || slot.due <= now).map(|(key, _)| *key).collect();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for key in due {
+            let readable = self.calls.get(&key).is_some_and(|slot| slot.readable);
+            let mut more = false;
+            self.with_call(key, |call, now| {
+                if readable {
+                    more = call.read(&mut buffer, READS_MAX);
+                }
+                call.input(now, Input::Timeout)
+            });
+            if let Some(slot) = self.calls.get_mut(&key) {
+                slot.readable = more;
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Runs `serve` on one call and notes when it is due next (`None`: it is over). A panic ends this call alone.
+    fn with_call(&mut self, key: CallKey, serve: impl FnOnce(&mut MediaCall, Instant) -> Option<Instant>) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        let now = clock::now();
+        match catch_unwind(AssertUnwindSafe(|| serve(&mut slot.call, now))) {
+            Ok(Some(due)) => slot.due = due,
+            Ok(None) => self.remove(key),
+            Err(_) => {
+                tracing::error!(call = %slot.call.id(), "a fault of ours ended this call");
+                metrics::call_panicked();
+                slot.call.fail();
+                self.remove(key);
+            }
+        }
+    }
+
+    fn remove(&mut self, key: CallKey) {
+        if let Some(mut slot) = self.calls.remove(&key) {
+            let (rtp, control) = slot.call.sockets();
+            let gone = self.poll.registry().deregister(rtp).and(self.poll.registry().deregister(control));
+            if let Err(error) = gone {
+                tracing::warn!(%error, "media sockets were not watched");
+            }
+        }
+        self.count.store(self.calls.len(), Ordering::Relaxed);
+    }
+}
+
+/// Polls wait in whole milliseconds and round down: one that is due in 0.3 ms would spin until then.
+fn round_up(sleep: Duration) -> Duration {
+    if sleep.is_zero() { sleep } else { Duration::from_millis(sleep.as_micros().div_ceil(1_000) as u64) }
+}
