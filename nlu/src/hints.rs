@@ -98,7 +98,10 @@ impl Bot {
         texts.extend(self.actions.values().filter_map(|action| action.filler.as_ref()).map(|filler| &filler.say));
         let policies = &self.policies;
         let rungs = policies.no_input.iter().chain(&policies.no_match);
-        texts.extend(rungs.filter_map(|rung| if let Rung::Say(text) = rung { Some(text) } else { None }));
+        texts.extend(rungs.filter_map(|rung| match rung {
+            Rung::Say(text) | Rung::End { say: Some(text), .. } => Some(text),
+            _ => None,
+        }));
         texts.extend([&policies.refuse_say, &policies.cancel_say, &policies.wait_say]);
         texts.extend(policies.resume_say.iter().chain(&policies.handoff.say));
         let mut says: Vec<Say> = Vec::new();

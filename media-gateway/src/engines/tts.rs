@@ -7,6 +7,7 @@ use hualu_proto::tts::v1::SynthesizeRequest;
 use hualu_proto::tts::v1::voice_client::VoiceClient;
 use hualu_session::{Failure, Input};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tonic::Request;
@@ -14,6 +15,10 @@ use tonic::transport::Channel;
 
 /// Clauses of one call that are spoken at once. More means a reply of many short clauses: the rest wait in order.
 const CLAUSES_MAX: usize = 8;
+
+/// After so long the rest of a clause is of no use to anybody. The voice makes long clauses at the pace at which they
+/// are heard, so this bounds the clause and not the work.
+const CLAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// A stream that says nothing for so long is broken.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
@@ -24,12 +29,12 @@ pub(crate) struct Speaker {
     call: CallId,
     port: CallPort,
     running: HashMap<ClauseId, AbortHandle>,
-    slots: std::sync::Arc<tokio::sync::Semaphore>,
+    slots: Arc<tokio::sync::Semaphore>,
 }
 
 impl Speaker {
     pub fn new(client: VoiceClient<Channel>, call: CallId, port: CallPort) -> Self {
-        let slots = std::sync::Arc::new(tokio::sync::Semaphore::new(CLAUSES_MAX));
+        let slots = Arc::new(tokio::sync::Semaphore::new(CLAUSES_MAX));
         Self { client, call, port, running: HashMap::new(), slots }
     }
 
@@ -39,7 +44,7 @@ impl Speaker {
         let (turn, clause) = (command.turn, command.clause);
         let client = self.client.clone();
         let port = self.port.clone();
-        let slots = std::sync::Arc::clone(&self.slots);
+        let slots = Arc::clone(&self.slots);
         let request = SynthesizeRequest::new(&self.call, command);
         let task = tokio::spawn(async move {
             let Ok(_slot) = slots.acquire().await else { return };
@@ -69,7 +74,7 @@ impl Drop for Speaker {
 async fn stream(mut client: VoiceClient<Channel>, request: SynthesizeRequest, port: &CallPort) -> Result<(), Failure> {
     let (turn, clause) = (TurnId(request.turn), ClauseId(request.clause));
     let mut request = Request::new(request);
-    request.set_timeout(SILENCE_MAX);
+    request.set_timeout(CLAUSE_MAX);
     let opening = client.synthesize(request);
     let response = tokio::time::timeout(SILENCE_MAX, opening).await.map_err(|_| Failure::DeadlineExceeded)?;
     let mut pieces = response.map_err(|status| log(&status))?.into_inner();

@@ -176,7 +176,7 @@ pub(crate) enum Rung {
     Say(Template),
     Clarify(usize),
     Handoff(String),
-    End(String),
+    End { say: Option<Template>, disposition: String },
 }
 
 /// Which flows may interrupt another.

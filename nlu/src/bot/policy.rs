@@ -22,7 +22,11 @@ fn defaults() -> Policies {
     let say = |text: &str| Rung::Say(fixed(text));
     let queue = || "general".to_owned();
     Policies {
-        no_input: vec![say("您好，请问您还在吗？"), say("请说出您要办理的业务。"), Rung::End("no_input".to_owned())],
+        no_input: vec![
+            say("您好，请问您还在吗？"),
+            say("请说出您要办理的业务。"),
+            Rung::End { say: None, disposition: "no_input".to_owned() },
+        ],
         no_match: vec![say("抱歉，我没听清，请您再说一遍。"), Rung::Clarify(2), Rung::Handoff(queue())],
         global: BTreeMap::new(),
         correction: true,
@@ -77,15 +81,20 @@ fn ladder(item: &Item<'_>, faults: &mut Faults) -> Vec<Rung> {
     let mut rungs = Vec::new();
     for rung in item.items(faults) {
         let Some(mut fields) = rung.fields(faults) else { continue };
-        let say = fields.take("say").and_then(|item| template(&item, faults)).map(Rung::Say);
+        let say = fields.take("say").and_then(|item| template(&item, faults));
         let clarify = fields.take("clarify").and_then(|item| item.whole(1..=2, faults));
         let clarify = clarify.and_then(|n| usize::try_from(n).ok()).map(Rung::Clarify);
         let handoff = fields.take("handoff").and_then(|item| item.text(faults)).map(Rung::Handoff);
-        let end = fields.take("end").and_then(|item| item.text(faults)).map(Rung::End);
+        let end = fields.take("end").and_then(|item| item.text(faults));
         // The text names its keys itself; the mark only tells a reader that it does.
         fields.take("dtmf").and_then(|item| item.flag(faults));
         fields.finish(faults);
-        let mut given = [say, clarify, handoff, end].into_iter().flatten();
+        // `say` beside `end` is the farewell.
+        let spoken = match end {
+            Some(disposition) => Some(Rung::End { say, disposition }),
+            None => say.map(Rung::Say),
+        };
+        let mut given = [spoken, clarify, handoff].into_iter().flatten();
         match (given.next(), given.next()) {
             (Some(one), None) => rungs.push(one),
             _ => rung.fault("needs exactly one of `say`, `clarify`, `handoff`, `end`", "", faults),

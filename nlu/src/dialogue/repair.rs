@@ -56,7 +56,12 @@ impl Machine<'_> {
         let Some(rung) = rungs.get(at).or(rungs.last()) else { return self.run(Entry::Again) };
         match rung {
             Rung::Handoff(queue) => self.transfer(queue),
-            Rung::End(disposition) => self.hang_up(disposition),
+            Rung::End { say, disposition } => {
+                if let Some(say) = say {
+                    self.say_or_log(say);
+                }
+                self.hang_up(disposition);
+            }
             Rung::Say(text) => self.ask_again(Some(text), at),
             Rung::Clarify(_) => self.ask_again(rungs[..at.min(rungs.len())].iter().rev().find_map(say_of), at),
         }

@@ -77,8 +77,8 @@ fn symbol_of_sound(syllable: &str) -> Symbol {
 pub(crate) fn symbols(utterance: &Utterance, by_sound: bool) -> Vec<Symbol> {
     let of = |(i, c): (usize, &char)| match symbol(*c) {
         Symbol::Other if by_sound => {
-            // 的话费, 了: particles that sound like digits (吧, 就) are no digits at the end of a sentence.
-            let is_particle = matches!(c, '吧' | '把' | '就' | '是' | '要' | '有');
+            // These stand before an amount far more often than they are misheard for a digit in it.
+            let is_particle = matches!(c, '把' | '是' | '要' | '有');
             if is_particle { Symbol::Other } else { symbol_of_sound(&utterance.syllables[i]) }
         }
         known => known,

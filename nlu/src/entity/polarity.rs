@@ -67,7 +67,8 @@ fn by_words(chars: &[char], is_about_more: bool) -> Option<Polarity> {
         let is_yes = if done == len { !is_about_more } else { y > n };
         // One syllable in the middle of a sentence is no answer: 换成, 有点, 中午.
         let is_short_yes = is_yes && len == 1;
-        if len == 0 || (is_short_yes && !opens(&chars[..at], &matched[..at])) {
+        let is_part = is_short_yes && !(opens(&chars[..at], &matched[..at]) && stands_alone(&chars[at..]));
+        if len == 0 || is_part {
             at += 1;
             continue;
         }
@@ -90,6 +91,11 @@ fn by_words(chars: &[char], is_about_more: bool) -> Option<Polarity> {
     let is_yes = no == 0 || (yes > 0 && first == Some(true) && !is_refused(chars));
     let confidence = if yes > 0 && no > 0 { 0.6 } else { 0.95 };
     Some(Polarity { is_yes, confidence, rest: content_len(&left) })
+}
+
+/// 中 and 要 agree when nothing follows; 对 and 好 may open a longer answer.
+fn stands_alone(rest: &[char]) -> bool {
+    !matches!(rest.first(), Some('中' | '成' | '要' | '有' | '办')) || content_len(&rest[1..]) == 0
 }
 
 /// Whether nothing but other yes words and hesitations comes before.
