@@ -23,6 +23,9 @@ use tonic::transport::server::Router;
 /// Room for spoken clauses: half an hour of audio at 8 kHz.
 const VOICE_CACHE_BYTES: usize = 32 << 20;
 
+/// How long the start may wait for standing sentences.
+const PRERENDER_MAX: Duration = Duration::from_millis(1_500);
+
 /// What a recognizer is opened with.
 pub struct RecognizerWords {
     /// Folder of the acoustic model.
@@ -95,7 +98,14 @@ pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backend: Option<SocketAdd
 /// Serves the voice on `listen`, its standing sentences rendered before the first call; the address that was bound.
 pub async fn serve_tts(listen: SocketAddr, prerender: &[Say]) -> anyhow::Result<SocketAddr> {
     let voice = open_voice(Prosody::default())?;
-    voice.prerender(prerender, SampleRate::HZ_8000).await;
+    let speaking = {
+        let (voice, says) = (Arc::clone(&voice), prerender.to_vec());
+        tokio::spawn(async move { voice.prerender(&says, SampleRate::HZ_8000).await })
+    };
+    // Calls are not made to wait for sentences that few of them need; what is left is rendered while nobody speaks.
+    if tokio::time::timeout(PRERENDER_MAX, speaking).await.is_err() {
+        tracing::warn!("not every standing sentence is rendered yet: the rest follows in the background");
+    }
     spawn("the voice", listen, server().add_service(hualu_tts::server::service(voice))).await
 }
 

@@ -17,12 +17,12 @@
 
 use pinyin::ToPinyin;
 use std::cmp::Ordering;
+use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// Words with their readings and frequencies.
-#[derive(Debug)]
 pub struct Lexicon {
     text: Box<str>,
     /// Sorted by word; the readings of a word by falling frequency.
@@ -105,6 +105,12 @@ pub enum LexiconError {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+impl fmt::Debug for Lexicon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lexicon({} readings)", self.len())
+    }
 }
 
 impl Lexicon {

@@ -312,6 +312,37 @@ fn another_reading_is_used_when_the_first_makes_no_sense() {
 }
 
 #[test]
+fn sound_without_words_is_answered() {
+    let mut caller = Caller::new();
+    let outputs = caller.say("");
+    assert!(text(&outputs).contains("没听清") && closes(&outputs), "{}", text(&outputs));
+}
+
+#[test]
+fn a_person_is_told_what_was_going_on() {
+    let mut caller = Caller::at_confirm();
+    let outputs = caller.say("人工服务");
+    let Act::Transfer { summary, .. } = &acts(&outputs).last().expect("an act").act else { panic!("a transfer") };
+    for part in ["13800138000", "正在办：plan", "fee=59", "最后说：人工服务"] {
+        assert!(summary.reveal().contains(part), "{part}: {}", summary.reveal());
+    }
+}
+
+#[test]
+fn a_call_starts_only_once() {
+    let mut caller = Caller::at_confirm();
+    let again = CallEvent::Started(CallStarted {
+        call: CallId::new("c1"),
+        bot: String::new(),
+        caller: Pii::default(),
+        called: Pii::default(),
+        variables: BTreeMap::new(),
+    });
+    assert!(caller.event(again).is_empty());
+    assert_eq!(request(&caller.say("确认")).action, "change");
+}
+
+#[test]
 fn hostile_words_are_data() {
     for hostile in ["${crm}", "'; drop table", "{{fee}}", "<speak>", "\u{0}\u{202e}", &"换".repeat(5_000)] {
         let mut caller = Caller::new();

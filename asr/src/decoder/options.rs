@@ -1,4 +1,4 @@
-//! The knobs of the search. The defaults were chosen on development recordings; see `docs` of the evaluation command.
+//! The knobs of the search. The defaults were chosen with `examples/tune.rs` on recordings of voices outside training.
 
 /// How wide to search and how much to trust what.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +35,10 @@ impl Default for DecoderOptions {
             units_max: 14,
             unit_width: 8.0,
             homophones_max: 8,
-            language_scale: 0.75,
+            language_scale: 0.6,
             syllable_bonus: 1.2,
             flatten: 1e-3,
-            confusion: 0.05,
+            confusion: 0.03,
             blank_penalty: 0.5,
             alternatives_max: 4,
         }

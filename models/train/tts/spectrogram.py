@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 def main():
     out, rest = sys.argv[1], sys.argv[2:]
     rows = list(zip(rest[::2], rest[1::2]))
-    figure, axes = plt.subplots(len(rows), 1, figsize=(11, 2.2 * len(rows)), squeeze=False)
+    figure, axes = plt.subplots(len(rows), 1, figsize=(10, 2.2 * len(rows)), squeeze=False)
     for axis, (caption, path) in zip(axes[:, 0], rows):
         sound, rate = soundfile.read(path)
         sound = sound + 1e-5 * np.random.default_rng(0).normal(size=len(sound))
@@ -24,7 +24,7 @@ def main():
         axis.set_title(caption, fontsize=9, loc="left")
         axis.tick_params(labelsize=7)
     figure.tight_layout()
-    figure.savefig(out, dpi=55)
+    figure.savefig(out, dpi=48)
 
 
 if __name__ == "__main__":

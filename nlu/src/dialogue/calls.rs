@@ -7,6 +7,9 @@ use crate::bot::expr::{Expr, ExprError};
 use crate::bot::model::Op;
 use crate::value::Value;
 
+/// Queries that the guesses of one turn may send.
+const GUESSES_MAX: usize = 4;
+
 impl Machine<'_> {
     /// Executes a `call` step: sends the request, or takes over one that a guess has sent.
     pub fn call(
@@ -44,6 +47,7 @@ impl Machine<'_> {
                 }
                 self.state.waiting = Waiting::Action(request.id);
             }
+            None if self.is_speculative && self.prefetched.len() >= GUESSES_MAX => self.is_blocked = true,
             None => {
                 *self.next_request += 1;
                 let request = ActionRequest { id: *self.next_request, ..request };

@@ -15,6 +15,9 @@ use hualu_core::dialogue::{Act, Ask, Expect, Say};
 /// A flow that makes more steps than this without waiting runs in a circle.
 const STEPS_MAX: usize = 500;
 
+/// Clauses whose hearing is watched.
+const MUST_SAY_MAX: usize = 16;
+
 /// How a step is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
@@ -292,7 +295,10 @@ impl Machine<'_> {
         let spans = text.spans(&self.scope())?;
         let says: Vec<Say> = clauses(&spans, interruptible, must_say);
         if must_say {
+            // Full means that the gateway never reports what it played; the newest matter most.
             self.state.must_say.extend(says.iter().cloned());
+            let excess = self.state.must_say.len().saturating_sub(MUST_SAY_MAX);
+            self.state.must_say.drain(..excess);
         }
         self.acts.extend(says.into_iter().map(Act::Say));
         Ok(())

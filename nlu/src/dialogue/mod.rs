@@ -112,6 +112,10 @@ impl Conversation {
         let now = self.local(now);
         let turn = input.turn;
         if let CallEvent::Started(call) = input.event {
+            if self.state.is_some() {
+                // A call starts once; whoever says so again is answered like any event without an answer.
+                return Vec::new();
+            }
             let mut state = State::new(self.seed, call);
             state.turn = turn;
             self.state = Some(state);
@@ -174,17 +178,11 @@ impl Conversation {
             }
             self.late = None;
         }
-        let is_empty = readings.first().is_none_or(Utterance::is_empty);
-        if let Some(best) = readings.first().filter(|_| !is_empty) {
+        if let Some(best) = readings.first().filter(|best| !best.is_empty()) {
             state.last_words = best.text();
         }
         let outputs = self.commit(now, |machine| {
             machine.acts.push(Act::Understanding(understanding));
-            if is_empty {
-                // Noise, not words: the question stands.
-                let waiting = machine.state.waiting.clone();
-                return machine.await_answer(waiting);
-            }
             machine.apply(interpretation);
         });
         self.prefetched.clear();

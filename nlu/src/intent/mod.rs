@@ -12,6 +12,7 @@ pub use cache::CacheError;
 use crate::bot::Bot;
 use crate::utterance::{Pronouncer, Utterance};
 use features::{Sparse, Vocabulary};
+use hualu_core::dialogue::Hypothesis;
 use std::path::Path;
 use svm::Weights;
 
@@ -120,6 +121,12 @@ impl Classifier {
     #[must_use]
     pub fn classify_text(&self, text: &str, pronouncer: &Pronouncer) -> Vec<Scored> {
         self.classify(&[Utterance::new(text, "", 1.0, pronouncer)], &[], 0.0)
+    }
+
+    /// Scores every intent for what a recognizer heard, with its sounds and other readings; best first.
+    #[must_use]
+    pub fn classify_hypothesis(&self, hypothesis: &Hypothesis, pronouncer: &Pronouncer) -> Vec<Scored> {
+        self.classify(&Utterance::all(hypothesis, pronouncer), &[], 0.0)
     }
 
     /// Scores every intent, best first. Other readings count less than the first; `expected` intents get `boost`.

@@ -4,6 +4,7 @@ use super::PromptError;
 use crate::audio::Resampler;
 use hualu_core::SampleRate;
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,12 +17,17 @@ const MARGIN_MS: usize = 20;
 /// Longer files are no prompts; they would fill the memory of every process.
 const SECONDS_MAX: u32 = 120;
 
-#[derive(Debug)]
 pub(super) struct Recording {
     samples: Vec<i16>,
     rate_hz: u32,
     /// Resampled forms; there are as many as rates in use, which are few.
     at_rate: Mutex<HashMap<u32, Arc<[i16]>>>,
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recording({} samples at {} Hz)", self.samples.len(), self.rate_hz)
+    }
 }
 
 impl Recording {

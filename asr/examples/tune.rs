@@ -1,7 +1,9 @@
-//! Evaluates folders of recordings: `cargo run -p hualu-asr --example evaluate -- MODELS FOLDER..`
+//! Finds the decoder's defaults: `cargo run -p hualu-asr --example tune -- MODELS FOLDER..`
 //!
-//! Environment: `HINTS` a file of sentences (one a line) as a bot's examples, `EXPECT=digits|yesno`, `EVERY=n`,
-//! `CHOICES` a closed list, `SHOW=1` prints every mistake.
+//! MODELS holds `asr_zh_8k`, `lexicon_zh` and `lm_zh`; each FOLDER holds recordings as for `hualu asr eval`. Environment:
+//! the knobs `BEAM`, `WIDTH`, `SCALE`, `BONUS`, `FLATTEN`, `CONFUSION`, `BLANK`, `UNITS`, `UNIT_WIDTH`; `HINTS` a file of
+//! sentences (one a line) as a bot's examples; `EXPECT=digits|yesno`; `EVERY=n`; `CHOICES` a closed list; `SHOW=1` prints
+//! every mistake.
 
 use hualu_asr::decoder::DecoderOptions;
 use hualu_asr::{Hint, LanguageModel, eval, open_lexicon};
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = env::args().skip(1).map(PathBuf::from);
-    let models = arguments.next().ok_or("usage: evaluate MODELS FOLDER..")?;
+    let models = arguments.next().ok_or("usage: tune MODELS FOLDER..")?;
     let model = models.join("asr_zh_8k");
     let lexicon = open_lexicon(&model, &models.join("lexicon_zh"), &models.join("lm_zh"))?;
     let sentences = env::var_os("HINTS").map(std::fs::read_to_string).transpose()?.unwrap_or_default();
