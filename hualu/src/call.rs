@@ -64,9 +64,14 @@ pub fn write_stereo(path: &Path, line: &LineReport) -> anyhow::Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }
-    let spec =
-        hound::WavSpec { channels: 2, sample_rate: 8_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    let mut writer = hound::WavWriter::create(path, spec).with_context(|| format!("cannot write {}", path.display()))?;
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer =
+        hound::WavWriter::create(path, spec).with_context(|| format!("cannot write {}", path.display()))?;
     for n in 0..line.caller.len().max(line.bot.len()) {
         writer.write_sample(line.caller.get(n).copied().unwrap_or(0))?;
         writer.write_sample(line.bot.get(n).copied().unwrap_or(0))?;

@@ -7,9 +7,9 @@ use crate::{DemoArgs, services, show};
 use anyhow::{Context, bail};
 use hualu_core::SampleRate;
 use hualu_core::dialogue::Say;
+use hualu_gateway::GatewayEvent;
 use hualu_gateway::config::Config;
 use hualu_gateway::phone::{self, PhoneConfig, Script};
-use hualu_gateway::GatewayEvent;
 use hualu_tts::engine::Prosody;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -252,7 +252,9 @@ async fn wait_until_ready(gateway: &mut Child) -> anyhow::Result<()> {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), ready).await.context("the gateway was not ready within a minute")??;
+    tokio::time::timeout(Duration::from_secs(60), ready)
+        .await
+        .context("the gateway was not ready within a minute")??;
     gateway.stdout = Some(output.into_inner());
     Ok(())
 }

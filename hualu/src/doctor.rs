@@ -79,10 +79,14 @@ fn models(report: &mut Report) {
 
 fn ports(report: &mut Report, config: &Config) {
     if let Some(address) = config.sip.udp {
-        report.check("sip over udp", UdpSocket::bind(address).map(|_| address).map_err(|error| taken(&address, &error)));
+        report
+            .check("sip over udp", UdpSocket::bind(address).map(|_| address).map_err(|error| taken(&address, &error)));
     }
     if let Some(address) = config.sip.tcp {
-        report.check("sip over tcp", TcpListener::bind(address).map(|_| address).map_err(|error| taken(&address, &error)));
+        report.check(
+            "sip over tcp",
+            TcpListener::bind(address).map(|_| address).map_err(|error| taken(&address, &error)),
+        );
     }
     if let Some(address) = config.admin {
         report.check("admin", TcpListener::bind(address).map(|_| address).map_err(|error| taken(&address, &error)));
@@ -110,7 +114,10 @@ fn open_files(config: &Config) -> Result<String, String> {
         .ok_or("the kernel does not say")?;
     let needed = FILES_BASE + FILES_PER_CALL * config.limits.calls_max as u64;
     if limit < needed {
-        return Err(format!("{limit} allowed, {needed} needed for {} calls: run `ulimit -n {needed}`", config.limits.calls_max));
+        return Err(format!(
+            "{limit} allowed, {needed} needed for {} calls: run `ulimit -n {needed}`",
+            config.limits.calls_max
+        ));
     }
     Ok(format!("{limit} allowed, {needed} needed"))
 }

@@ -42,11 +42,8 @@ pub fn recognizer_words(bot: Option<&Path>) -> anyhow::Result<RecognizerWords> {
     let lexicon = manifest.model(Kind::Lexicon, "")?.directory().to_owned();
     let dialogues = manifest.model(Kind::Lm, "")?.directory().to_owned();
     let lexicon = hualu_asr::open_lexicon(&model, &lexicon, &dialogues)?;
-    let hints: Vec<Hint> = bot
-        .iter()
-        .flat_map(|bot| bot.speech_hints())
-        .map(|(text, weight)| Hint { text, weight })
-        .collect();
+    let hints: Vec<Hint> =
+        bot.iter().flat_map(|bot| bot.speech_hints()).map(|(text, weight)| Hint { text, weight }).collect();
     Ok(RecognizerWords { model, language_model: LanguageModel::compile(&lexicon, &hints) })
 }
 

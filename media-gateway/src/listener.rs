@@ -183,11 +183,8 @@ impl Door {
     }
 
     fn session_config(&self, id: &CallId, agreed: &Agreed, started: CallStarted) -> SessionConfig {
-        let escape = if self.transfer.contains_key("default") {
-            Escape::Transfer("default".to_owned())
-        } else {
-            Escape::HangUp
-        };
+        let escape =
+            if self.transfer.contains_key("default") { Escape::Transfer("default".to_owned()) } else { Escape::HangUp };
         SessionConfig {
             call: id.clone(),
             media: agreed.params,

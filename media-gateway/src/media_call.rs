@@ -7,9 +7,7 @@ use hualu_asr::StreamHandle;
 use hualu_core::speech::RecognizeCommand;
 use hualu_core::{CallId, Stage, TurnId, VoiceActivity};
 use hualu_rtp::SourceLatch;
-use hualu_session::{
-    CallSession, EndReason, Failure, Input, Output, SessionConfig, SessionEvent, Termination,
-};
+use hualu_session::{CallSession, EndReason, Failure, Input, Output, SessionConfig, SessionEvent, Termination};
 use mio::net::UdpSocket;
 use std::io;
 use std::net::SocketAddr;

@@ -20,6 +20,7 @@ const QUEUE: usize = 4_096;
 /// A gap longer than this is a fault of the clock, not a pause.
 const GAP_MAX: u64 = 8_000 * 600;
 
+#[expect(clippy::large_enum_variant, reason = "frames travel inline, so that a frame costs no allocation")]
 enum Job {
     Open(u64, PathBuf),
     Frame(u64, StereoFrame),

@@ -223,7 +223,8 @@ impl Config {
         if let Some([first, last]) = section.take::<[u16; 2]>("ports") {
             (media.port_min, media.port_max) = (first, last);
             if first < 1_024 || first % 2 != 0 || last <= first || last % 2 == 0 {
-                let reason = format!("[{first}, {last}] must run from an even port (RTP) above 1023 to an odd one (RTCP)");
+                let reason =
+                    format!("[{first}, {last}] must run from an even port (RTP) above 1023 to an odd one (RTCP)");
                 section.fault("ports", reason);
             }
         }

@@ -80,8 +80,7 @@ async fn read(
     mut turn: TurnId,
 ) -> Result<(), (Failure, TurnId)> {
     let opening = client.recognize(ReceiverStream::new(queue));
-    let response =
-        tokio::time::timeout(connect_timeout, opening).await.map_err(|_| (Failure::Unavailable, turn))?;
+    let response = tokio::time::timeout(connect_timeout, opening).await.map_err(|_| (Failure::Unavailable, turn))?;
     let mut answers = response.map_err(|status| (log(&status), turn))?.into_inner();
     loop {
         match answers.message().await {

@@ -52,11 +52,8 @@ impl Conversation {
         } else if fresh && let Some(started) = &self.started {
             // The old conversation is lost with its stream. The greeting of the new one answers turn 0, which is over,
             // so the session drops it.
-            let hello = CallInput {
-                turn: TurnId::default(),
-                budget: input.budget,
-                event: CallEvent::Started(started.clone()),
-            };
+            let hello =
+                CallInput { turn: TurnId::default(), budget: input.budget, event: CallEvent::Started(started.clone()) };
             let _ = open.events.try_send(hello.into());
         }
         open.turn.store(turn.0, Ordering::Relaxed);

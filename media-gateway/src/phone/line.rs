@@ -143,13 +143,9 @@ impl Line {
         }
         let mut payload = [0_u8; FRAME];
         let mut datagram = [0_u8; HEADER_LEN + FRAME];
-        let written = self
-            .law
-            .encode(&frame, &mut payload)
-            .map_err(io::Error::other)
-            .and_then(|()| {
-                self.sender.write_audio(self.law.payload_type(), &payload, &mut datagram).map_err(io::Error::other)
-            })?;
+        let written = self.law.encode(&frame, &mut payload).map_err(io::Error::other).and_then(|()| {
+            self.sender.write_audio(self.law.payload_type(), &payload, &mut datagram).map_err(io::Error::other)
+        })?;
         self.socket.send_to(datagram.get(..written).unwrap_or(&[]), self.remote)?;
         self.report.caller.extend_from_slice(&frame);
         Ok(())

@@ -183,7 +183,8 @@ fn local_address(uri: &str, bind: IpAddr) -> Result<IpAddr, PhoneError> {
     let bad = || PhoneError::Uri { uri: uri.to_owned() };
     let host = uri.strip_prefix("sip:").ok_or_else(bad)?.split(';').next().unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
-    let with_port = if host.parse::<IpAddr>().is_ok() || !host.contains(':') { format!("{host}:5060") } else { host.to_owned() };
+    let with_port =
+        if host.parse::<IpAddr>().is_ok() || !host.contains(':') { format!("{host}:5060") } else { host.to_owned() };
     let peer = with_port.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(bad)?;
     Ok(routed_address(peer).unwrap_or(bind))
 }

@@ -32,8 +32,6 @@ def main():
     fixture = {
         "version": voice.spec["version"],
         "syllables": [[s.pinyin, s.tone, s.boundary] for s in syllables],
-        "frames": frames.tolist(),
-        "f0_hz": np.round(f0, 3).tolist(),
         "vocoder": {
             "features": [np.round(row, 4).tolist() for row in shaped[part]],
             "f0_hz": np.round(f0[part], 3).tolist(),

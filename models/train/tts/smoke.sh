@@ -10,8 +10,8 @@ export PYTHONWARNINGS=ignore OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 mkdir -p "$scratch"
 rm -rf "$scratch/run" "$scratch/run2" "$scratch/voice" "$scratch/wav"
 $python "$here/prepare.py" --speech "$speech" --out "$scratch/data.npz" --limit 120
-$python "$here/train.py" --data "$scratch/data.npz" --run "$scratch/run" --minutes 0.4 --batch 12
-$python "$here/train.py" --data "$scratch/data.npz" --run "$scratch/run" --minutes 0.5 --batch 12
+$python "$here/train.py" --data "$scratch/data.npz" --run "$scratch/run" --minutes 0.25 --batch 12
+$python "$here/train.py" --data "$scratch/data.npz" --run "$scratch/run" --minutes 0.3 --batch 12
 $python "$here/train.py" --data "$scratch/data.npz" --run "$scratch/run2" --minutes 0.05 --batch 12 \
     --init-from "$scratch/run/last.pt"
 $python "$here/train_prosody.py" --data "$scratch/data.npz" --run "$scratch/run" --minutes 0.1

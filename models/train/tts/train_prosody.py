@@ -44,7 +44,9 @@ def collate(items):
         first = items[0][0][k]
         batch[name] = np.zeros((len(items), longest, *first.shape[1:]), dtype=first.dtype)
         for at, rows in enumerate(items):
-            joined = np.concatenate([r[k][(0 if n == 0 else 1) : (None if n + 1 == len(rows) else -1)] for n, r in enumerate(rows)])
+            last = len(rows) - 1
+            parts = [r[k][(1 if n > 0 else 0) : (-1 if n < last else None)] for n, r in enumerate(rows)]
+            joined = np.concatenate(parts)
             batch[name][at, : len(joined)] = joined
     batch = {name: torch.from_numpy(values) for name, values in batch.items()}
     batch["phone_mask"] = (batch["ph"] != SIL).float()

@@ -245,8 +245,12 @@ impl Interpreter<'_> {
             let (Some(known), Some(filled)) = (self.assistant.bot.slots.get(name), self.state.slots.get(name)) else {
                 continue;
             };
-            let mode = if announced || slot.is_some() { Mode::Awaited } else { Mode::Anywhere };
-            let Some((found, reading)) = self.find(&known.kind, mode) else { continue };
+            let found = if announced || slot.is_some() {
+                self.find_valid(name, known)
+            } else {
+                self.find(&known.kind, Mode::Anywhere)
+            };
+            let Some((found, reading)) = found else { continue };
             let is_bare = 2 * found.span.len() < reading.content_len() && !announced;
             if found.value != filled.value && !found.is_open && !is_bare {
                 return Some(Command::Correct { slot: name.to_owned(), value: found.value });

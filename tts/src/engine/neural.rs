@@ -20,6 +20,9 @@ const SEED: u64 = 1;
 const SYLLABLES_MAX: usize = 512;
 
 /// A voice package, loaded.
+///
+/// The sound of a clause ends with the pause that its last boundary asks for (40 ms where there is none), so clauses
+/// can be played one after the other. One engine serves any number of plans, one step at a time.
 #[derive(Debug)]
 pub struct NeuralEngine {
     spec: VoiceSpec,
