@@ -11,7 +11,8 @@ test-interop: onnxruntime ## SIPp, baresip and four processes against a running 
 	scripts/test-interop
 
 bench: onnxruntime ## The benchmarks, printed as tables.
-	cargo run --release --locked -p hualu-benches
+	cargo build --release --locked -p hualu -p hualu-benches
+	target/release/hualu-benches
 
 fmt:
 	cargo fmt --all

@@ -6,7 +6,7 @@ use crate::frontend::LogMel;
 use crate::language::LanguageModel;
 use crate::resample::Resampler;
 use hualu_core::dialogue::{Expect, Hypothesis};
-use hualu_core::{SampleRate, Samples};
+use hualu_core::{PcmFrame, SampleRate, Samples};
 use std::sync::Arc;
 
 /// Every utterance is preceded by so much silence: a word that begins with the first sample is heard as an onset.
@@ -65,6 +65,15 @@ impl Stream {
         self.state.reset();
         self.decoder.start(expect);
         self.heard = Samples(0);
+    }
+
+    /// Takes a frame of the utterance. One at another rate than the stream's is what a codec change in a call brings.
+    pub fn push_frame(&mut self, frame: &PcmFrame) {
+        if frame.rate() != self.rate {
+            self.rate = frame.rate();
+            self.resampler = Resampler::new(self.rate, model_rate(&self.spec));
+        }
+        self.push(frame.samples());
     }
 
     /// Takes samples of the utterance at the stream's rate.

@@ -83,6 +83,15 @@ impl Utterance {
         self.chars.iter().collect()
     }
 
+    /// A part of it.
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            chars: self.chars.get(range.clone()).unwrap_or_default().to_vec(),
+            syllables: self.syllables.get(range).unwrap_or_default().to_vec(),
+            confidence: self.confidence,
+        }
+    }
+
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.chars.is_empty()

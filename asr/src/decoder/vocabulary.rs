@@ -6,6 +6,9 @@ use crate::language::{EOS, LanguageModel, NodeId, State, Tilt};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Answers of each kind for which a stream keeps room between utterances.
+const CACHE_KEPT: usize = 8_192;
+
 /// A word that may end at a node of the tree, in some language state.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
@@ -57,6 +60,9 @@ impl Vocabulary {
         self.choices.clear();
         self.ends.clear();
         self.lookahead.clear();
+        // One long utterance must not cost its call memory for the rest of the day.
+        self.ends.shrink_to(CACHE_KEPT);
+        self.lookahead.shrink_to(CACHE_KEPT);
         self.tilt = tilt;
         let state = self.model.start(&self.tilt);
         self.number(state)

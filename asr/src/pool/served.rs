@@ -85,7 +85,7 @@ impl Served {
                     self.begin(turn, Expect::Free);
                 }
                 if self.phase == Phase::Listening {
-                    self.stream.push(frame.samples());
+                    self.stream.push_frame(&frame);
                 }
             }
             RecognizeCommand::End { .. } => {

@@ -140,7 +140,7 @@ impl Machine<'_> {
         true
     }
 
-    /// A filled slot gets another value: everything that depended on it is forgotten, and its flow goes on behind it.
+    /// A filled slot gets another value, or none and is asked for again: everything that depended on it is forgotten, and its flow goes on behind it.
     fn correct(&mut self, slot: &str, value: Value) {
         let flows = &self.assistant.bot.flows;
         let depth =
@@ -154,7 +154,11 @@ impl Machine<'_> {
         for frame in &mut self.state.stack {
             frame.agreed = None;
         }
-        self.fill(slot, value, 1.0);
+        if value.is_null() {
+            self.state.slots.remove(slot);
+        } else {
+            self.fill(slot, value, 1.0);
+        }
         let steps = &flows[self.state.stack[depth].flow].steps;
         let at = steps.iter().position(|step| matches!(&step.op, Op::Collect { slot: known, .. } if known == slot));
         if let Some(at) = at {

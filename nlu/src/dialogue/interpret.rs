@@ -5,13 +5,16 @@ use super::state::{State, StateScope, Waiting};
 use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
 use crate::entity::{self, Found, Mode, polarity};
 use crate::intent::Scored;
-use crate::utterance::Utterance;
+use crate::utterance::{Utterance, prefix_len};
 use crate::value::Value;
 use chrono::NaiveDateTime;
 
 /// Words that announce a new value for something that was said before.
-const CHANGES: [&str; 12] =
-    ["换成", "改成", "改为", "换为", "我要", "要的是", "应该是", "不是", "不对", "错了", "我说的是", "是"];
+const CHANGES: [&str; 4] = ["换成", "改成", "改为", "换为"];
+/// Words that do so when a value follows them.
+const STATEMENTS: [&str; 6] = ["我要", "要的是", "应该是", "我说的是", "不是", "是"];
+/// Words that say that something was taken down wrongly.
+const WRONG: [&str; 4] = ["不对", "错了", "不是", "弄错"];
 
 /// What the caller wants of the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,18 +163,8 @@ impl Interpreter<'_> {
 
     /// The best value that the slot's own rule accepts, in any reading; else the best value.
     fn find_valid(&self, name: &str, slot: &Slot) -> Option<(Found, &Utterance)> {
-        let Some((rule, _)) = &slot.validate else { return self.find(&slot.kind, Mode::Awaited) };
-        let mut state = self.state.clone();
-        for reading in self.readings {
-            for found in entity::find(&slot.kind, reading, Mode::Awaited, self.now) {
-                state.set(self.assistant, name, found.value.clone());
-                let scope = StateScope { assistant: self.assistant, state: &state, now: self.now };
-                if rule.holds(&scope).unwrap_or(false) {
-                    return Some((found, reading));
-                }
-            }
-        }
-        self.find(&slot.kind, Mode::Awaited)
+        let valid = |reading| self.valid_in(name, slot, reading, Mode::Awaited).map(|found| (found, reading));
+        self.readings.iter().find_map(valid).or_else(|| self.find(&slot.kind, Mode::Awaited))
     }
 
     fn for_slot(&self, name: &str) -> (Command, bool) {
@@ -225,38 +218,60 @@ impl Interpreter<'_> {
         self.readings.iter().find_map(|reading| polarity::read(reading, &self.state.question))
     }
 
-    /// Another value for something that was filled: 不对，换成一百二十九的.
+    /// Another value for something that was filled: 不对，换成一百二十九的. Without a value it is asked for again.
     fn correction(&self, slot: Option<&str>) -> Option<Command> {
-        let best = self.readings.first()?;
-        let text = best.text();
-        let announced = CHANGES.iter().any(|word| text.contains(word));
+        let text = self.readings.first()?.text();
         let candidates: Vec<&str> = match slot {
             Some(slot) => vec![slot],
-            None => self
-                .state
-                .stack
-                .iter()
-                .rev()
-                .flat_map(|frame| &self.assistant.bot.flows[frame.flow].collects)
-                .map(String::as_str)
-                .collect(),
+            None => self.filled_slots().collect(),
         };
-        for name in candidates {
-            let (Some(known), Some(filled)) = (self.assistant.bot.slots.get(name), self.state.slots.get(name)) else {
+        for name in &candidates {
+            let (Some(known), Some(filled)) = (self.assistant.bot.slots.get(*name), self.state.slots.get(*name)) else {
                 continue;
             };
-            let found = if announced || slot.is_some() {
-                self.find_valid(name, known)
-            } else {
-                self.find(&known.kind, Mode::Anywhere)
-            };
-            let Some((found, reading)) = found else { continue };
-            let is_bare = 2 * found.span.len() < reading.content_len() && !announced;
-            if found.value != filled.value && !found.is_open && !is_bare {
-                return Some(Command::Correct { slot: name.to_owned(), value: found.value });
+            if let Some(value) = self.new_value(name, known, slot.is_some()).filter(|value| *value != filled.value) {
+                return Some(Command::Correct { slot: (*name).to_owned(), value });
+            }
+        }
+        let is_changed = CHANGES.iter().any(|word| text.contains(word));
+        let is_wrong = WRONG.iter().any(|word| text.contains(word)) && self.polarity().is_some_and(|no| no.rest <= 2);
+        let name = candidates.first().filter(|_| slot.is_none() && (is_changed || is_wrong))?;
+        Some(Command::Correct { slot: (*name).to_owned(), value: Value::Null })
+    }
+
+    /// Filled slots of the flows on the stack, the latest first.
+    fn filled_slots(&self) -> impl Iterator<Item = &str> {
+        let flows = self.state.stack.iter().rev().map(|frame| &self.assistant.bot.flows[frame.flow]);
+        let slots = flows.flat_map(|flow| flow.collects.iter().rev()).map(String::as_str);
+        slots.filter(|name| self.state.slots.contains_key(*name))
+    }
+
+    /// A value that is said as a new one: behind 换成, or as most of the sentence.
+    fn new_value(&self, name: &str, slot: &Slot, is_asked: bool) -> Option<Value> {
+        for reading in self.readings {
+            let start = announced_from(&reading.chars);
+            let part = reading.part(start.unwrap_or(0)..reading.chars.len());
+            let mode = if start.is_some() || is_asked { Mode::Awaited } else { Mode::Anywhere };
+            let found = self.valid_in(name, slot, &part, mode).or_else(|| {
+                let first = entity::find(&slot.kind, &part, mode, self.now).into_iter().next()?;
+                (!first.is_open).then_some(first)
+            });
+            if let Some(found) = found.filter(|found| start.is_some() || 2 * found.span.len() >= part.content_len()) {
+                return Some(found.value);
             }
         }
         None
+    }
+
+    /// The first value in a reading that the slot's own rule accepts.
+    fn valid_in(&self, name: &str, slot: &Slot, reading: &Utterance, mode: Mode) -> Option<Found> {
+        let (rule, _) = slot.validate.as_ref()?;
+        let mut state = self.state.clone();
+        entity::find(&slot.kind, reading, mode, self.now).into_iter().find(|found| {
+            state.set(self.assistant, name, found.value.clone());
+            let scope = StateScope { assistant: self.assistant, state: &state, now: self.now };
+            rule.holds(&scope).unwrap_or(false)
+        })
     }
 
     fn for_clarify(&self, options: &[String]) -> Command {
@@ -337,6 +352,14 @@ impl Command {
     fn unknown() -> Self {
         Self::Unknown { near: Vec::new() }
     }
+}
+
+/// Where the words behind the last announcement of a new value begin.
+fn announced_from(chars: &[char]) -> Option<usize> {
+    let words = || CHANGES.iter().chain(&STATEMENTS).chain(&WRONG);
+    let end_at =
+        |at: usize| words().map(|word| prefix_len(&chars[at..], word)).max().filter(|len| *len > 0).map(|len| at + len);
+    (0..chars.len()).filter_map(end_at).max()
 }
 
 /// Whether a value of this confidence is read back before it is used.

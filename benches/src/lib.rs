@@ -1,1 +1,0 @@
-//! Benchmarks of Hualu, each with its runs
