@@ -23,7 +23,10 @@ impl BotProcess {
     pub async fn start() -> anyhow::Result<Self> {
         let binary = std::env::current_exe()?.with_file_name("hualu");
         if !binary.is_file() {
-            bail!("{} is missing: build it first with the same profile (`cargo build --release -p hualu`)", binary.display());
+            bail!(
+                "{} is missing: build it first with the same profile (`cargo build --release -p hualu`)",
+                binary.display()
+            );
         }
         let sip_port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let admin_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

@@ -34,7 +34,10 @@ async fn main() -> anyhow::Result<()> {
     let calls = std::env::args().nth(1).map_or(Ok(20), |text| text.parse()).context("CALLS must be a number")?;
     let clips = caller_clips().await?;
     let mut bot = BotProcess::start().await?;
-    println!("| start-up | ms |\n|---|---|\n| process start to ready for calls | {} |\n", bot.started_after.as_millis());
+    println!(
+        "| start-up | ms |\n|---|---|\n| process start to ready for calls | {} |\n",
+        bot.started_after.as_millis()
+    );
     let idle_kb = bot.resident_kb()?;
 
     let mut greeting = Quantiles::default();
@@ -67,7 +70,8 @@ async fn memory(bot: &BotProcess) -> anyhow::Result<(u64, f64)> {
     let hold = || {
         let uri = bot.uri();
         tokio::spawn(async move {
-            let silent = Script { patience: Duration::from_secs(60), call_max: Duration::from_secs(14), ..script(Vec::new()) };
+            let silent =
+                Script { patience: Duration::from_secs(60), call_max: Duration::from_secs(14), ..script(Vec::new()) };
             phone::call(&uri, PhoneConfig::default(), silent).await
         })
     };
