@@ -251,3 +251,104 @@ impl Loop {
 fn round_up(sleep: Duration) -> Duration {
     if sleep.is_zero() { sleep } else { Duration::from_millis(sleep.as_micros().div_ceil(1_000) as u64) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media_call::Recognizer;
+    use crate::ports::{PortPair, Ports};
+    use hualu_core::dialogue::CallStarted;
+    use hualu_core::{CallId, LatencyBudget, PcmFrame, VoiceActivity};
+    use hualu_rtp::RtpSender;
+    use hualu_session::{Clip, EndReason, Law, MediaParams, Prompts, SessionConfig, Termination, TurnConfig};
+    use std::collections::BTreeMap;
+    use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+    use tokio::sync::{mpsc, oneshot};
+
+    struct Deaf;
+
+    impl VoiceActivity for Deaf {
+        fn score(&mut self, _frame: &PcmFrame) -> f32 {
+            0.0
+        }
+    }
+
+    struct Faulty;
+
+    impl VoiceActivity for Faulty {
+        fn score(&mut self, _frame: &PcmFrame) -> f32 {
+            panic!("a fault of ours")
+        }
+    }
+
+    struct Call {
+        phone: UdpSocket,
+        bot: SocketAddr,
+        ended: oneshot::Receiver<Termination>,
+        /// Kept open: a call whose task is gone falls back.
+        _orders: mpsc::Receiver<crate::media_call::Order>,
+    }
+
+    fn new_call(name: &str, ports: PortPair, vad: fn() -> Box<dyn VoiceActivity>) -> (NewCall, Call) {
+        let phone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        phone.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+        let bot = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.port()));
+        let clip = || Clip::new("嘀", vec![1_000; 800]);
+        let prompts = Prompts {
+            filler: clip(),
+            slow: clip(),
+            trouble: clip(),
+            no_input: clip(),
+            goodbye: clip(),
+            clips: HashMap::new(),
+        };
+        let started = CallStarted {
+            call: CallId::new(name),
+            bot: String::new(),
+            caller: String::new().into(),
+            called: String::new().into(),
+            variables: BTreeMap::new(),
+        };
+        let config = SessionConfig {
+            call: CallId::new(name),
+            media: MediaParams::new(Law::A, 1, 1, 1),
+            budget: LatencyBudget::default(),
+            turn: TurnConfig::default(),
+            prompts: Arc::new(prompts),
+            started,
+            record: false,
+        };
+        let (orders, order_queue) = mpsc::channel(512);
+        let (ended, end) = oneshot::channel();
+        let remote = phone.local_addr().expect("bound");
+        let new = NewCall { config, ports, remote, vad, recognizer: Recognizer::Remote, orders, ended, recorder: None };
+        (new, Call { phone, bot, ended: end, _orders: order_queue })
+    }
+
+    #[test]
+    fn a_panic_ends_its_own_call_and_no_other() {
+        let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 18_500, 18_507);
+        let shard = Shard::start(99).expect("a thread");
+        let (new, faulty) = new_call("faulty", ports.take().expect("a pair"), || Box::new(Faulty));
+        shard.handle.send(Command::Accept(CallKey(1), Box::new(new)));
+        let (new, mut sound) = new_call("sound", ports.take().expect("a pair"), || Box::new(Deaf));
+        shard.handle.send(Command::Accept(CallKey(2), Box::new(new)));
+
+        for call in [&faulty, &sound] {
+            let mut sender = RtpSender::new(7, 1, 0);
+            for _ in 0..20 {
+                let mut datagram = [0; 200];
+                let len = sender.write_audio(8, &[0x55; 160], &mut datagram).expect("it fits");
+                call.phone.send_to(&datagram[..len], call.bot).expect("sent");
+            }
+        }
+        let termination = faulty.ended.blocking_recv().expect("a record of why");
+        assert_eq!(termination, Termination::new(EndReason::Internal));
+        let mut buffer = [0; 2_048];
+        for _ in 0..5 {
+            sound.phone.recv(&mut buffer).expect("the other call still sends");
+        }
+        assert!(sound.ended.try_recv().is_err(), "the other call goes on");
+        shard.stop();
+    }
+}
