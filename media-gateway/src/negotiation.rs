@@ -26,7 +26,7 @@ pub(crate) fn answer(offer: &SessionDescription, local: SocketAddr) -> Result<Ag
         version: 1,
         codecs: Codec::ALL.to_vec(),
     };
-    let (answer, negotiated) = offer_answer::answer(offer, &local)?;
+    let (answer, negotiated) = agree(offer, &local)?;
     let stream = MediaParams::new(Law::A, rand::random(), rand::random(), rand::random());
     Ok(Agreed { answer, params: params(stream, &negotiated), remote: negotiated.remote, local })
 }
@@ -40,12 +40,22 @@ pub(crate) fn renegotiate(
     offer: &SessionDescription,
 ) -> Result<SessionDescription, NegotiationError> {
     let local = LocalMedia { version: agreed.local.version + 1, ..agreed.local.clone() };
-    let (answer, negotiated) = offer_answer::answer(offer, &local)?;
+    let (answer, negotiated) = agree(offer, &local)?;
     agreed.local = local;
     agreed.params = params(agreed.params, &negotiated);
     agreed.remote = negotiated.remote;
     agreed.answer = answer.clone();
     Ok(answer)
+}
+
+/// Sessions take G.711 under its static payload types only, so a renumbered one is no common codec yet.
+fn agree(
+    offer: &SessionDescription,
+    local: &LocalMedia,
+) -> Result<(SessionDescription, Negotiated), NegotiationError> {
+    let (answer, negotiated) = offer_answer::answer(offer, local)?;
+    let is_static = negotiated.payload_type == negotiated.codec.payload_type();
+    if is_static { Ok((answer, negotiated)) } else { Err(NegotiationError::NoCodec) }
 }
 
 fn params(stream: MediaParams, negotiated: &Negotiated) -> MediaParams {

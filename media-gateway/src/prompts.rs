@@ -25,6 +25,9 @@ const SENTENCES: [(&str, &str); 5] = [
 /// Time for one sentence to be spoken at start-up.
 const SPEAK_MAX: Duration = Duration::from_secs(5);
 
+/// Nobody listens yet, so the voice need not keep the pace of an ear.
+const UNHURRIED: Duration = Duration::from_secs(60);
+
 /// How the prepared sentences came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptSource {
@@ -101,7 +104,7 @@ async fn collect(mut voice: VoiceClient<Channel>, text: &str) -> Result<Vec<i16>
         clause: ClauseId::default(),
         say: Say::plain(text),
         rate: SampleRate::HZ_8000,
-        budget: SPEAK_MAX,
+        budget: UNHURRIED,
     };
     let request = SynthesizeRequest::new(&CallId::new("prepare"), command);
     let mut pieces = voice.synthesize(request).await?.into_inner();

@@ -17,10 +17,14 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// So many clauses may wait for each worker; one more is refused, because it could not be heard in time.
 const QUEUE_LEN_PER_WORKER: usize = 64;
+
+/// Whoever gives a clause so much time is not listening while it is made: it is rendered after what callers wait for, and
+/// not held to the pace of an ear.
+const UNHURRIED: Duration = Duration::from_secs(60);
 
 /// What a voice is made of.
 #[derive(Clone, Debug)]
@@ -99,7 +103,8 @@ impl Voice {
     #[must_use]
     pub fn synthesize(&self, command: &SynthesizeCommand) -> SynthesisStream {
         let now = self.shared.scheduler.now();
-        let (source, body) = self.shared.begin(&command.say, command.rate, Some(now + command.budget));
+        let wanted_by = (command.budget < UNHURRIED).then(|| now + command.budget);
+        let (source, body) = self.shared.begin(&command.say, command.rate, wanted_by);
         let label = match source {
             AudioSource::Engine => None,
             AudioSource::Cache => Some("cache"),

@@ -15,7 +15,8 @@ pub struct SynthesizeRequest {
     /// Voice id; empty for the default.
     #[prost(string, tag = "6")]
     pub voice: ::prost::alloc::string::String,
-    /// What is left until the first PCM must be there; requests are served earliest deadline first.
+    /// What is left until the first PCM must be there; requests are served earliest deadline first. A minute or more says
+    /// that nobody listens while the clause is made: it is rendered when callers need nothing, as fast as it can be.
     #[prost(uint32, tag = "7")]
     pub budget_ms: u32,
 }
