@@ -49,10 +49,7 @@ pub(crate) fn renegotiate(
 }
 
 /// Sessions take G.711 under its static payload types only, so a renumbered one is no common codec yet.
-fn agree(
-    offer: &SessionDescription,
-    local: &LocalMedia,
-) -> Result<(SessionDescription, Negotiated), NegotiationError> {
+fn agree(offer: &SessionDescription, local: &LocalMedia) -> Result<(SessionDescription, Negotiated), NegotiationError> {
     let (answer, negotiated) = offer_answer::answer(offer, local)?;
     let is_static = negotiated.payload_type == negotiated.codec.payload_type();
     if is_static { Ok((answer, negotiated)) } else { Err(NegotiationError::NoCodec) }
