@@ -189,13 +189,16 @@ impl Interpreter<'_> {
     }
 
     fn for_confirm(&self, slot: Option<&str>) -> Command {
+        let answer = self.polarity();
+        // 没问题 is a yes here even if some slot knows it as one of its values.
+        let is_plain_yes = answer.is_some_and(|answer| answer.is_yes && answer.rest == 0);
         if self.assistant.bot.policies.correction
+            && !is_plain_yes
             && let Some(command) = self.correction(slot)
         {
             return command;
         }
         let elsewhere = self.elsewhere();
-        let answer = self.polarity();
         match (answer, elsewhere) {
             (_, Some(Command::Repeat)) => Command::Repeat,
             (Some(answer), Some(Command::Cancel)) if !answer.is_yes => Command::Deny,
