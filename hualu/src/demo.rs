@@ -98,14 +98,14 @@ async fn caller_clips() -> anyhow::Result<Vec<Arc<[i16]>>> {
 }
 
 async fn in_process(args: &DemoArgs) -> anyhow::Result<Running> {
-    let backend = serve::start_backend().await?;
+    let backends = serve::start_mock().await?;
     let mut config = Config::default();
     if !args.keep_serving {
         config.sip.udp = Some(LOOPBACK);
         config.sip.tcp = None;
         config.media.bind = LOOPBACK.ip();
     }
-    serve::start_all(config, &args.bot, Some(backend)).await
+    serve::start_all(config, &args.bot, backends).await
 }
 
 /// Where the bot runs during the demo.

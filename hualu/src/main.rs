@@ -56,6 +56,16 @@ struct ServeArgs {
     /// Print each turn as it ends. Shows what callers say.
     #[arg(long)]
     show: bool,
+    #[command(flatten)]
+    backends: BackendArgs,
+}
+
+/// Where the bot's back ends are.
+#[derive(Args, Clone)]
+struct BackendArgs {
+    /// Base URL of a back end that the bot calls, as NAME=URL; may be given several times.
+    #[arg(long, value_name = "NAME=URL")]
+    backend: Vec<String>,
     /// Start a mock back end for the sample bots on loopback.
     #[arg(long)]
     mock_backend: bool,
@@ -97,9 +107,8 @@ struct NluArgs {
     /// The bot's directory.
     #[arg(long)]
     bot: PathBuf,
-    /// Start a mock back end for the sample bots on loopback.
-    #[arg(long)]
-    mock_backend: bool,
+    #[command(flatten)]
+    backends: BackendArgs,
 }
 
 #[derive(Args)]

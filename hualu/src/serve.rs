@@ -1,7 +1,7 @@
 //! `hualu serve` and `hualu gateway`: answers calls until it is told to stop.
 
-use crate::services::{self, until_signal};
-use crate::{GatewayArgs, NluArgs, ServeArgs, TtsArgs, show};
+use crate::services::{self, Backends, until_signal};
+use crate::{BackendArgs, GatewayArgs, NluArgs, ServeArgs, TtsArgs, show};
 use anyhow::Context;
 use hualu_gateway::Gateway;
 use hualu_gateway::admin::{self, Readiness};
@@ -26,8 +26,8 @@ pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::
 /// Everything in one process.
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
-    let backend = if args.mock_backend { Some(start_backend().await?) } else { None };
-    let running = start_all(config, &args.bot, backend).await?;
+    let backends = backends(args.backends).await?;
+    let running = start_all(config, &args.bot, backends).await?;
     announce(&running.gateway);
     running.run(args.show).await
 }
@@ -49,8 +49,8 @@ pub async fn asr(listen: SocketAddr, bot: Option<&Path>) -> anyhow::Result<()> {
 
 /// The dialogue alone.
 pub async fn nlu(args: NluArgs) -> anyhow::Result<()> {
-    let backend = if args.mock_backend { Some(start_backend().await?) } else { None };
-    let bound = services::serve_nlu(args.listen, &args.bot, backend).await?;
+    let backends = backends(args.backends).await?;
+    let bound = services::serve_nlu(args.listen, &args.bot, backends).await?;
     println!("ready   nlu at http://{bound}");
     until_signal().await
 }
@@ -93,15 +93,26 @@ impl Running {
 }
 
 /// Starts the mock back end of the sample bots.
-pub async fn start_backend() -> anyhow::Result<SocketAddr> {
-    hualu_nlu::backend_mock::start(LOOPBACK).await.context("the mock back end cannot listen")
+pub async fn start_mock() -> anyhow::Result<Backends> {
+    let address = hualu_nlu::backend_mock::start(LOOPBACK).await.context("the mock back end cannot listen")?;
+    Ok(hualu_nlu::backend_mock::addresses(address))
+}
+
+/// The back ends that the command line names; the mock plays the others if it is asked for.
+async fn backends(args: BackendArgs) -> anyhow::Result<Backends> {
+    let mut backends = if args.mock_backend { start_mock().await? } else { Backends::new() };
+    for text in args.backend {
+        let (name, url) = text.split_once('=').with_context(|| format!("--backend {text}: write NAME=URL"))?;
+        backends.insert(name.to_owned(), url.to_owned());
+    }
+    Ok(backends)
 }
 
 /// Starts every service that the configuration does not place elsewhere, and the gateway.
-pub async fn start_all(mut config: Config, bot: &Path, backend: Option<SocketAddr>) -> anyhow::Result<Running> {
+pub async fn start_all(mut config: Config, bot: &Path, backends: Backends) -> anyhow::Result<Running> {
     let loaded = services::load_bot(bot)?;
     if config.services.nlu == ServiceAddress::Embedded {
-        let address = services::serve_nlu(LOOPBACK, bot, backend).await?;
+        let address = services::serve_nlu(LOOPBACK, bot, backends).await?;
         config.services.nlu = ServiceAddress::Remote(format!("http://{address}"));
     }
     if config.services.tts == ServiceAddress::Embedded {

@@ -10,7 +10,7 @@ use hualu_models::{Kind, Manifest};
 use hualu_nlu::Bot;
 use hualu_tts::engine::{NeuralEngine, Prosody};
 use hualu_tts::{Voice, VoiceConfig};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +33,9 @@ pub struct RecognizerWords {
     /// The language model, tilted to the bot if there is one.
     pub language_model: Arc<LanguageModel>,
 }
+
+/// Base URLs of back ends by the names that the bot calls them by.
+pub type Backends = BTreeMap<String, String>;
 
 /// Opens the default recognizer's words.
 pub fn recognizer_words(bot: Option<&Path>) -> anyhow::Result<RecognizerWords> {
@@ -87,8 +90,8 @@ pub async fn serve_asr(listen: SocketAddr, bot: Option<&Path>, streams_max: usiz
 }
 
 /// Serves the dialogue on `listen`; the address that was bound.
-pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backend: Option<SocketAddr>) -> anyhow::Result<SocketAddr> {
-    let service = hualu_nlu::server::service(load_bot(bot)?, backend)?;
+pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backends: Backends) -> anyhow::Result<SocketAddr> {
+    let service = hualu_nlu::server::service(load_bot(bot)?, backends)?;
     spawn("the dialogue", listen, server().add_service(service)).await
 }
 

@@ -1,7 +1,6 @@
 //! The gRPC service `hualu.nlu.v1.Dialogue`: one stream is one call, one task drives one conversation.
 
 use crate::action::{ActionRunner, RunnerError};
-use crate::backend_mock;
 use crate::bot::Bot;
 use crate::dialogue::{ActionFault, ActionOutcome, Assistant, AssistantError, Await, Conversation, Output};
 use crate::utterance::Pronouncer;
@@ -12,7 +11,6 @@ use hualu_models::{Kind, Manifest};
 use hualu_proto::nlu::v1::dialogue_server::{Dialogue, DialogueServer};
 use hualu_proto::nlu::v1::{ConverseRequest, ConverseResponse};
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,12 +82,11 @@ pub enum ServiceError {
     Runner(#[from] RunnerError),
 }
 
-/// The tonic service for one bot with the default configuration, its back ends played by the mock at `backend`.
+/// The tonic service for one bot with the default configuration; `backends` are the base URLs of its back ends by name.
 ///
 /// # Errors
-/// [`ServiceError`] when the bot calls a back end and no address is given.
-pub fn service(bot: Bot, backend: Option<SocketAddr>) -> Result<DialogueServer<DialogueService>, ServiceError> {
-    let backends = backend.map_or_else(BTreeMap::new, backend_mock::addresses);
+/// [`ServiceError`] when the bot calls a back end that has no address.
+pub fn service(bot: Bot, backends: BTreeMap<String, String>) -> Result<DialogueServer<DialogueService>, ServiceError> {
     let lexicon = Manifest::find().ok().and_then(|manifest| {
         let dir = manifest.model(Kind::Lexicon, "").ok()?.directory().to_owned();
         Lexicon::load(&dir.join("lexicon.tsv")).ok().map(Arc::new)
