@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 const SENTENCES: [&str; 5] = ["我想查一下话费", "我想换个套餐", "五十九块的", "确认办理", "没有了，再见"];
 
 /// What must have been understood for the call to count as a success, as the printed conversation shows it.
-const GOALS: [&str; 3] = ["→ query_balance", "→ change_plan", "ended: success (bot_hung_up"];
+const GOALS: [&str; 5] = ["→ query_balance", "→ change_plan", "plan_fee=59", "订单号是", "ended: success (bot_hung_up"];
 
 /// The demo caller: lower and with a longer vocal tract than the bot's own voice.
 const CALLER: Prosody = Prosody { rate: 1.0, pitch: 0.62, formant: 0.88, volume_db: 0.0 };

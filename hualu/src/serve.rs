@@ -9,7 +9,7 @@ use hualu_gateway::config::{Config, ServiceAddress};
 use hualu_gateway::engines::{Engines, RecognizerSource};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Streams that a recognizer without a gateway takes at once.
 const STREAMS_MAX: usize = 500;
+
+/// How often histograms are folded.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Any free port of this machine.
 pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -124,11 +127,11 @@ pub async fn start_all(mut config: Config, bot: &Path, backends: Backends) -> an
 
 /// Starts the gateway; an embedded recognizer is tilted to `bot`.
 pub async fn start_gateway(
-    config: Config,
+    mut config: Config,
     bot: Option<&Path>,
     metrics: Option<PrometheusHandle>,
 ) -> anyhow::Result<Running> {
-    let services = &config.services;
+    let services = config.services.clone();
     let recognizer = match &services.asr {
         ServiceAddress::Embedded => {
             RecognizerSource::Embedded(Arc::new(services::recognizer(bot, config.limits.calls_max)?))
@@ -146,6 +149,18 @@ pub async fn start_gateway(
         None => PrometheusBuilder::new().install_recorder().ok(),
         given => given,
     };
+    if let Some(handle) = metrics.clone() {
+        // Samples of histograms are folded only here; without it they would pile up while nobody reads them.
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(METRICS_UPKEEP).await;
+                handle.run_upkeep();
+            }
+        });
+    }
+    if config.cache.is_none() {
+        config.cache = prompt_cache();
+    }
     let admin = config.admin;
     let gateway = Gateway::start(config, engines).await?;
     let (readiness, stop) = (Readiness::default(), CancellationToken::new());
@@ -157,6 +172,15 @@ pub async fn start_gateway(
     }
     readiness.set(true);
     Ok(Running { gateway, readiness, stop })
+}
+
+/// Where prepared sentences are kept unless the configuration says otherwise: the user's cache folder.
+fn prompt_cache() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("HUALU_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("hualu")))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache/hualu")))
+        .map(|cache| cache.join("prompts"))
 }
 
 /// Says where to call.

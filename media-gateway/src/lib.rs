@@ -38,6 +38,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
+/// Time for the last BYEs to be sent before SIP ends.
+const BYE_GRACE: Duration = Duration::from_millis(300);
+
 /// A running gateway.
 pub struct Gateway {
     door: Arc<Door>,
@@ -142,6 +145,8 @@ impl Gateway {
     /// Takes no more calls, lets those in progress say goodbye for at most `limit`, then ends everything.
     pub async fn stop(self, limit: Duration) {
         self.door.drain(limit).await;
+        // The last calls' BYEs are on their way, and the stack forgets calls when it ends.
+        tokio::time::sleep(BYE_GRACE).await;
         self.sip.shutdown();
         let (shards, recorder, door) = (self.shards, self.recorder, self.door);
         drop(door);

@@ -9,6 +9,7 @@ use hualu_proto::tts::v1::voice_client::VoiceClient;
 use hualu_session::{Clip, Prompts};
 use std::collections::HashMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Duration;
 use tonic::transport::Channel;
@@ -49,10 +50,10 @@ pub async fn prepare(voice: &VoiceClient<Channel>, cache: Option<&Path>) -> (Pro
         voice_is_up = spoken.is_some();
         let pcm = match spoken {
             Some(pcm) => {
-                keep(cache, name, &pcm);
+                keep(cache, &file_name(name, text), &pcm);
                 pcm
             }
-            None => match cache.and_then(|directory| read(directory, name)) {
+            None => match cache.and_then(|directory| read(directory, &file_name(name, text))) {
                 Some(pcm) => {
                     if source == PromptSource::Voice {
                         source = PromptSource::Disk;
@@ -119,17 +120,28 @@ async fn collect(mut voice: VoiceClient<Channel>, text: &str) -> Result<Vec<i16>
     Err(tonic::Status::internal("the clause broke off"))
 }
 
+/// The words are part of the name, so that changed words are never answered with the old ones.
+fn file_name(name: &str, text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{name}-{:016x}.pcm", hasher.finish())
+}
+
 fn keep(cache: Option<&Path>, name: &str, pcm: &[i16]) {
     let Some(directory) = cache else { return };
     let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let path = directory.join(format!("{name}.pcm"));
-    if let Err(error) = fs::create_dir_all(directory).and_then(|()| fs::write(&path, bytes)) {
+    let path = directory.join(name);
+    // Written beside and renamed: a start that is cut short leaves no half sentence.
+    let fresh = directory.join(format!("{name}.new"));
+    let kept =
+        fs::create_dir_all(directory).and_then(|()| fs::write(&fresh, bytes)).and_then(|()| fs::rename(&fresh, &path));
+    if let Err(error) = kept {
         tracing::warn!(path = %path.display(), %error, "a prepared sentence cannot be kept");
     }
 }
 
 fn read(directory: &Path, name: &str) -> Option<Vec<i16>> {
-    let bytes = fs::read(directory.join(format!("{name}.pcm"))).ok()?;
+    let bytes = fs::read(directory.join(name)).ok()?;
     hualu_proto::pcm_from_wire(&bytes).ok().filter(|pcm| !pcm.is_empty())
 }
 

@@ -1,7 +1,7 @@
 //! Writes calls to disk as stereo WAV (left: caller, right: bot) on a thread of its own, so that a slow disk never
 //! holds a packet up.
 
-use crate::metrics;
+use crate::{clock, metrics};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hualu_core::{CallId, SampleRate};
 use hualu_session::StereoFrame;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::UNIX_EPOCH;
 
 /// Frames that wait for the disk, of all calls: about a second of 50 calls. Full means a slow disk: frames are dropped
 /// and counted, and the gap is written as silence, so that the file keeps real time.
@@ -58,7 +59,9 @@ impl Recorder {
     pub fn open(&self, call: &CallId) -> RecorderHandle {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let name: String = call.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let path = self.directory.join(format!("{}.wav", name.get(..64).unwrap_or(&name)));
+        // The name is the peer's choice: the time and a number of ours keep it from naming an earlier recording.
+        let started = clock::wall().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let path = self.directory.join(format!("{started}-{id}-{}.wav", name.get(..64).unwrap_or(&name)));
         if self.jobs.try_send(Job::Open(id, path)).is_err() {
             metrics::queue_full("recorder");
         }
@@ -164,7 +167,9 @@ mod tests {
         handle.push(StereoFrame { at: Samples(480), caller: frame(3), bot: frame(4) });
         drop(handle);
         recorder.stop();
-        let reader = hound::WavReader::open(directory.path().join("a-b.wav")).expect("a finished file");
+        let file = fs::read_dir(directory.path()).expect("readable").next().expect("one recording").expect("readable");
+        assert!(file.file_name().to_string_lossy().ends_with("-0-a-b.wav"));
+        let reader = hound::WavReader::open(file.path()).expect("a finished file");
         let samples: Vec<i16> = reader.into_samples().map(|sample| sample.expect("readable")).collect();
         assert_eq!(samples.len(), 2 * 640);
         assert_eq!(samples[..2], [1, 2]);

@@ -26,12 +26,13 @@ pub struct Served {
     call: CallId,
     stream: Stream,
     orders: Reader,
+    /// Before the sink: whoever sees the sink dropped finds the place free.
+    _place: Place,
     sink: Sink,
     phase: Phase,
     turn: TurnId,
     revision: u32,
     closed: bool,
-    _place: Place,
 }
 
 impl Served {
