@@ -22,7 +22,7 @@ from scipy.signal import lfilter
 
 import sentences
 from frontend import LOG_FLOOR, N_MELS, hz_to_mel, mel_matrix
-from pinyin_units import unit_ids
+from pinyin_units import toned, toneless, unit_ids
 
 # Share of audio from each source; synthetic speech brings coverage, recordings bring voices.
 MIX = {"synth": 0.36, "yuetan": 0.34, "dsp": 0.15, "chenwang": 0.08, "seedlingo": 0.05, "silence": 0.02}
@@ -34,8 +34,11 @@ MEL_HZ = 700 * (10 ** (np.linspace(hz_to_mel(60), hz_to_mel(3800), N_MELS + 2)[1
 
 
 class Cache:
-    def __init__(self, folder: Path):
+    """The cached clips, but for those of the groups in `without`."""
+
+    def __init__(self, folder: Path, without: tuple[str, ...] = ()):
         self.folder = folder
+        self.without = without
         self.loaded: set[str] = set()
         self.clips: dict[str, dict[str, list]] = {}
 
@@ -50,6 +53,8 @@ class Cache:
             for start, length, end, n, group, speaker in zip(
                 z["starts"], z["lengths"], ends, z["label_lengths"], z["groups"], z["speakers"]
             ):
+                if group in self.without:
+                    continue
                 clips = self.clips.setdefault(str(group), {}).setdefault(str(speaker), [])
                 clips.append((data, int(start), int(length), z["labels"][end - n : end].tolist()))
         self.synth = [c for v in self.clips.get("synth", {}).values() for c in v]
@@ -57,14 +62,15 @@ class Cache:
         self.quiet = [c for v in self.clips.get("silence", {}).values() for c in v]
         # Clips by their units, for the voices that can say whole sentences.
         self.said: dict[str, dict[tuple, list]] = {}
-        for group in ("yuetan", "chenwang"):
+        for group in {"yuetan", "chenwang"} & self.clips.keys():
             for clip in (c for v in self.clips.get(group, {}).values() for c in v):
-                self.said.setdefault(group, {}).setdefault(tuple(clip[3]), []).append(clip)
+                self.said.setdefault(group, {}).setdefault(tuple(map(toneless, clip[3])), []).append(clip)
 
 
 class Augmenter:
-    def __init__(self, cache: Cache, seed: int, strength: float = 1.0):
+    def __init__(self, cache: Cache, seed: int, strength: float = 1.0, with_tones: bool = False):
         self.cache = cache
+        self.unit = toned if with_tones else toneless
         self.rng = random.Random(seed)
         self.np = np.random.default_rng(seed)
         self.strength = strength
@@ -267,6 +273,7 @@ class Augmenter:
             group = self.rng.choices(groups, [w / MEAN_SECONDS[g] for w, g in zip(weights, groups)])[0]
             logs, labels = self.utterance(group)
             # CTC needs a frame of 40 ms per unit, one more between equal neighbours.
+            labels = [self.unit(label) for label in labels]
             need = len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
             if len(logs) // 4 < need + 2 or len(logs) > 1600:
                 continue
@@ -278,11 +285,12 @@ class Augmenter:
 MEAN_SECONDS = {"synth": 3.5, "yuetan": 3.5, "dsp": 3.4, "chenwang": 3.3, "seedlingo": 2.2, "silence": 2.5}
 
 
-def batches(folder: Path, seed: int, batch_frames: int, per_pool: int = 6, strength=None):
+def batches(folder: Path, seed: int, batch_frames: int, with_tones: bool = False, without: tuple[str, ...] = (),
+            per_pool: int = 6, strength=None):
     """Endless (x [N, T, 40] f16, frames [N], labels flat, label lengths [N]); T is a multiple of 4."""
-    cache = Cache(folder)
+    cache = Cache(folder, without)
     cache.refresh()
-    augmenter = Augmenter(cache, seed)
+    augmenter = Augmenter(cache, seed, with_tones=with_tones)
     rng = random.Random(seed)
     refreshed = time.time()
     while True:
@@ -310,10 +318,10 @@ def batches(folder: Path, seed: int, batch_frames: int, per_pool: int = 6, stren
                    np.array([len(u[1]) for u in batch]))
 
 
-def _worker(queue, strength, folder, seed, batch_frames):
+def _worker(queue, strength, *source):
     os.nice(5)
     parent = os.getppid()
-    for batch in batches(folder, seed, batch_frames, strength=strength):
+    for batch in batches(*source, strength=strength):
         while True:
             try:
                 queue.put(batch, timeout=10)
@@ -326,11 +334,13 @@ def _worker(queue, strength, folder, seed, batch_frames):
 class Loader:
     """One low-priority process that fills a queue."""
 
-    def __init__(self, folder: Path, seed: int, batch_frames: int, depth: int = 24):
+    def __init__(self, folder: Path, seed: int, batch_frames: int, with_tones: bool = False, without: tuple[str, ...] = (),
+                 depth: int = 24):
         context = mp.get_context("fork")
         self.strength = context.Value("d", 0.5)
         self.queue = context.Queue(depth)
-        self.process = context.Process(target=_worker, args=(self.queue, self.strength, folder, seed, batch_frames), daemon=True)
+        self.process = context.Process(target=_worker, daemon=True,
+                                       args=(self.queue, self.strength, folder, seed, batch_frames, with_tones, without))
         self.process.start()
 
     def next(self):

@@ -31,9 +31,14 @@ class Clip:
     group: str
     speaker: str
     text: str
-    syllables: list[str]  # toneless
+    said: list[str]  # tone-numbered syllables
     audio: np.ndarray  # float, 8 kHz, cut of silence
     held_out: bool
+
+    @property
+    def syllables(self) -> list[str]:
+        """Toneless."""
+        return [strip_tone(s) for s in self.said]
 
 
 def held_out_word(word: str) -> bool:
@@ -89,20 +94,19 @@ def yuetan(speech: Path) -> Iterator[Clip]:
         if word not in spans:
             continue
         said, start, end = spans[word]
-        syllables = [strip_tone(s) for s in said]
-        if not all(units_of(s) for s in syllables):
+        if not all(units_of(s) for s in said):
             continue
         audio = to_8k(audio, rate)
         # 40 ms of margin: the alignment was made on another encoding of the same files.
         cut = audio[max(0, int((start - 0.04) * RATE)) : int((end + 0.05) * RATE)]
-        if len(cut) > 0.08 * RATE * len(syllables):
-            yield Clip("yuetan", "yuetan", word, syllables, trim(cut, 40), held_out_word(word))
+        if len(cut) > 0.08 * RATE * len(said):
+            yield Clip("yuetan", "yuetan", word, said, trim(cut, 40), held_out_word(word))
 
 
 def chenwang(speech: Path) -> Iterator[Clip]:
     for name, audio, rate in _tar_audio(speech / CHENWANG_TAR):
-        syllable = strip_tone(name.replace("ü", "v").replace("u:", "v"))
-        if re.fullmatch(r"[a-zv]+[1-5]", name.replace("ü", "v")) and units_of(syllable):
+        syllable = name.replace("u:", "v").replace("ü", "v")
+        if re.fullmatch(r"[a-zv]+[1-5]", syllable) and units_of(syllable):
             cut = trim(to_8k(audio, rate))
             if 0.1 * RATE < len(cut) < 1.5 * RATE:
                 yield Clip("chenwang", "chenwang", name, [syllable], cut, False)
@@ -116,7 +120,7 @@ def seedlingo(speech: Path) -> Iterator[Clip]:
             said = syllables_of(row["text"])
             if said:
                 audio, rate = sf.read(speech / "seedlingo" / row["file"], dtype="float32")
-                yield Clip("seedlingo", "seedlingo", row["text"], [strip_tone(s) for s in said], trim(to_8k(audio, rate)), False)
+                yield Clip("seedlingo", "seedlingo", row["text"], said, trim(to_8k(audio, rate)), False)
 
 
 def dspspeech(speech: Path, want: str = "all") -> Iterator[Clip]:
@@ -130,7 +134,7 @@ def dspspeech(speech: Path, want: str = "all") -> Iterator[Clip]:
                 continue
             audio, rate = sf.read(speech / "dspspeech20" / row["file"], dtype="float32")
             audio = to_8k(audio, rate)
-            yield Clip("dsp", row["speaker"], row["text"], [strip_tone(s) for s in row["pinyin"].split()],
+            yield Clip("dsp", row["speaker"], row["text"], row["pinyin"].split(),
                        audio if stranger else trim(audio, 36), stranger)
 
 

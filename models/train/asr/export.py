@@ -19,7 +19,7 @@ import onnx  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 import frontend as fe  # noqa: E402
-from pinyin_units import UNITS  # noqa: E402
+from pinyin_units import TONED_UNITS, UNITS  # noqa: E402
 
 EPS = 1e-5
 
@@ -102,8 +102,9 @@ def build(weights: dict[str, np.ndarray], shape, version: str, flush_frames: int
         "model_type": "hualu_ctc", "version": version, "language": "zh", "sample_rate": fe.RATE, "feature": "logmel",
         "n_fft": fe.N_FFT, "win_len": fe.WIN, "hop_len": fe.HOP, "window": "hann", "n_mels": fe.N_MELS,
         "f_min": int(fe.F_MIN), "f_max": int(fe.F_MAX), "mel_scale": "htk", "log_floor": "1e-7", "snip_edges": "true",
-        "subsampling": 4, "chunk_len": 16, "flush_frames": flush_frames, "units": ",".join(UNITS), "blank_id": 0,
-        "num_states": n_states, "licence": "CC-BY-SA-4.0",
+        "subsampling": 4, "chunk_len": 16, "flush_frames": flush_frames, "blank_id": 0,
+        "units": ",".join(TONED_UNITS if shape.units == len(TONED_UNITS) else UNITS), "num_states": n_states,
+        "licence": "CC-BY-SA-4.0",
     }
     helper.set_model_props(model, {k: str(v) for k, v in meta.items()})
     onnx.checker.check_model(model)

@@ -4,7 +4,7 @@
     python models/train/asr/prepare.py --speech ../shared/speech --cache CACHE synth --hours 12 --seed 1
 
 A shard is NAME.f16 (frames x 129 fourth roots of the power spectrum, half precision) and NAME.npz (where each clip
-lies, its unit ids, its group and speaker).  Fourth roots keep the range of half floats; training raises them back,
+lies, its labels, its group and speaker).  Fourth roots keep the range of half floats; training raises them back,
 warps the frequency axis and goes on to mel.  Each clip is stored at an active level of -20 dBFS after a G.711 round
 trip at a random level, so that quantisation noise is there in every proportion.
 """
@@ -24,7 +24,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import corpus  # noqa: E402
 from espeak import Espeak, make_private_data, preset_voices  # noqa: E402
 from frontend import N_BINS, RATE, power_spectrum, round_trip  # noqa: E402
-from pinyin_units import strip_tone, unit_ids  # noqa: E402
+from pinyin_units import labels_of  # noqa: E402
 from sentences import Texts  # noqa: E402
 
 ACTIVE_RMS = 0.1
@@ -56,7 +56,7 @@ class Shard:
         tmp = self.path.with_suffix(".tmp.npz")
         np.savez(
             tmp, starts=np.array(self.starts), lengths=np.array(self.lengths),
-            labels=np.array([x for row in self.labels for x in row], np.uint8),
+            labels=np.array([x for row in self.labels for x in row], np.uint16),
             label_lengths=np.array([len(row) for row in self.labels]),
             groups=np.array(self.groups), speakers=np.array(self.speakers),
         )
@@ -119,7 +119,7 @@ def real(args: argparse.Namespace) -> None:
             if clip.held_out:
                 continue
             shard = shard or Shard(args.cache / f"real_{clip.group}")
-            labels = unit_ids(clip.syllables)
+            labels = labels_of(clip.said)
             shard.add(power_spectrum(through_line(clip.audio, rng)), labels, clip.group, clip.speaker)
             for _ in range(variants):
                 power = power_spectrum(through_line(clip.audio, rng))
@@ -157,7 +157,7 @@ def synth(args: argparse.Namespace) -> None:
             audio = through_line(corpus.trim(audio, 40), rng)
             power = power_spectrum(audio)
             if len(power) >= 8:
-                shard.add(power, unit_ids([strip_tone(s) for s in said]), "synth", voice)
+                shard.add(power, labels_of(said), "synth", voice)
         total += shard.frames / 360000
         shard.close()
         part += 1

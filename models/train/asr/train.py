@@ -29,7 +29,7 @@ import torch.nn.functional as F  # noqa: E402
 from batches import Loader  # noqa: E402
 from export import weights_from_onnx  # noqa: E402
 from model import Recognizer, Shape, parameters  # noqa: E402
-from pinyin_units import UNITS  # noqa: E402
+from pinyin_units import TONED_UNITS, UNITS  # noqa: E402
 
 
 def one_cycle(progress: float, peak: float) -> float:
@@ -65,6 +65,8 @@ def main() -> None:
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--init-from", type=Path, help="a checkpoint (.pt) or a published model.onnx to start from")
+    ap.add_argument("--toned", action="store_true", help="finals carry their tone (217 units in place of 61)")
+    ap.add_argument("--without", nargs="*", default=[], metavar="GROUP", help="leave a voice out: yuetan, chenwang ...")
     ap.add_argument("--no-bf16", action="store_true")
     for name, default in Shape().as_dict().items():
         if name not in ("units", "mels"):
@@ -74,8 +76,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
 
-    shape = Shape(units=len(UNITS), front=args.front, front2=args.front2, dim=args.dim, hidden=args.hidden,
-                  blocks=args.blocks, kernel=args.kernel, dropout=args.dropout)
+    shape = Shape(units=len(TONED_UNITS if args.toned else UNITS), front=args.front, front2=args.front2, dim=args.dim,
+                  hidden=args.hidden, blocks=args.blocks, kernel=args.kernel, dropout=args.dropout)
     last = args.work / "last.pt"
     resumed = torch.load(last, weights_only=False) if last.exists() else None
     warm = None
@@ -89,7 +91,7 @@ def main() -> None:
     shape.dropout = args.dropout
     model = Recognizer(shape)
     seed = args.seed + (resumed["step"] if resumed else 0)
-    loader = Loader(args.cache, seed, args.batch_frames)
+    loader = Loader(args.cache, seed, args.batch_frames, shape.units == len(TONED_UNITS), tuple(args.without))
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}],

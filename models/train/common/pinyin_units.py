@@ -19,6 +19,12 @@ FINALS = (
 BLANK = "<blk>"
 UNITS = [BLANK] + INITIALS + FINALS
 UNIT_ID = {unit: i for i, unit in enumerate(UNITS)}
+# The larger set, in which a final carries its tone (5 = neutral): `shu4` is `sh u4`.
+TONED_UNITS = [BLANK] + INITIALS + [f"{final}{tone}" for final in FINALS for tone in range(1, 6)]
+TONELESS_OF = [UNIT_ID[unit.rstrip("12345")] for unit in TONED_UNITS]  # toned id -> toneless id
+# A label is a toneless id with the tone above it, 0 on initials, so that one cache serves both sets.
+TONE_SHIFT = 6
+_TONED_ID = {unit: i for i, unit in enumerate(TONED_UNITS)}
 
 _ZERO_INITIAL = {
     "yi": "i", "ya": "ia", "yo": "io", "ye": "ie", "yao": "iao", "you": "iou", "yan": "ian", "yin": "in",
@@ -68,6 +74,27 @@ def unit_ids(syllables: list[str]) -> list[int]:
             raise ValueError(f"not a syllable: {syllable!r}")
         ids.extend(UNIT_ID[u] for u in units)
     return ids
+
+
+def labels_of(said: list[str]) -> list[int]:
+    """Labels (unit id + tone << TONE_SHIFT) of tone-numbered syllables; raises ValueError on an unknown one."""
+    labels: list[int] = []
+    for syllable in said:
+        ids = unit_ids([syllable])
+        tone = int(syllable[-1]) if syllable[-1] in "12345" else 5
+        labels += ids[:-1] + [ids[-1] | tone << TONE_SHIFT]
+    return labels
+
+
+def toneless(label: int) -> int:
+    """The toneless unit id of a label."""
+    return label & (1 << TONE_SHIFT) - 1
+
+
+def toned(label: int) -> int:
+    """The toned unit id of a label."""
+    unit, tone = UNITS[toneless(label)], label >> TONE_SHIFT
+    return _TONED_ID[f"{unit}{tone}" if tone else unit]
 
 
 def group_syllables(units: list[str]) -> list[tuple[str, ...]]:
