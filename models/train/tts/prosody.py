@@ -17,6 +17,7 @@ CONSTANTS = {
     "final_ref_ms": 270.0,
     "compression": 0.55,  # exponent: 1 keeps the ratios of citation speech, 0 makes all phones alike
     "initial_min_ms": 48.0,
+    "voiced_initial_min_ms": 90.0,  # shorter murmurs of m, n, l are not told from each other
     "final_min_ms": 60.0,
     "word_stretch": 1.04,
     "phrase_stretch": 1.12,
@@ -114,7 +115,9 @@ def durations(plan, syllables, logdur, rate, c):
                 stretch = 1.0 + 0.5 * (stretch - 1.0)
             if s.emphasis:
                 stretch *= c["emphasis_stretch"]
-            ms = max(ms * stretch / rate, c[kind + "_min_ms"] / max(rate, 1.0))
+            voiced = kind == "initial" and PHONES[ph][2:] not in UNVOICED
+            least_ms = c["voiced_initial_min_ms" if voiced else kind + "_min_ms"]
+            ms = max(ms * stretch / rate, least_ms / max(rate, 1.0))
             least = 3.0
         wanted = ms / 10.0 + carry
         count = max(least, np.floor(wanted + 0.5))

@@ -38,6 +38,7 @@ pub(super) struct Rules {
     pub final_ref_ms: f64,
     pub compression: f64,
     pub initial_min_ms: f64,
+    pub voiced_initial_min_ms: f64,
     pub final_min_ms: f64,
     pub word_stretch: f64,
     pub phrase_stretch: f64,
