@@ -5,7 +5,7 @@
 //!
 //! [prompts]
 //! "您好，请问有什么可以帮您？" = "greeting.wav"
-//! "您的余额是{amount}，请放心使用。" = ["balance.wav", "{amount}", "enjoy.wav"]
+//! "您的余额是{amount}。" = ["balance.wav", "{amount}"]
 //!
 //! [pieces]                   # what slots are put together from
 //! "五" = "digits/5.wav"
@@ -13,6 +13,7 @@
 //! ```
 //!
 //! Texts are compared after normalisation, so "5元" and "五元" are the same. What is not recorded falls to the engine.
+//! Replies come clause by clause ([`hualu_core::clause`]), so a prompt is the text of a clause.
 
 mod recording;
 

@@ -103,7 +103,8 @@ fn pause_ms(after: Option<Boundary>, rules: &Rules) -> f64 {
     }
 }
 
-/// A voiced initial has a minimum of its own: shorter murmurs of m, n and l are not told from each other.
+/// A voiced initial has a minimum of its own: shorter murmurs of m, n and l are not told from each other. So has a final
+/// with a tone: a shorter vowel after a vowel (余额) is lost in its neighbour.
 fn phone_ms(logdur: f64, phone: &str, syllable: &Syllable, rate: f64, rules: &Rules) -> f64 {
     let citation_ms = logdur.clamp(0.7, 5.0).exp() * 10.0;
     let is_initial = phone.starts_with("i_");
@@ -111,7 +112,8 @@ fn phone_ms(logdur: f64, phone: &str, syllable: &Syllable, rate: f64, rules: &Ru
         let least_ms = if is_unvoiced(phone) { rules.initial_min_ms } else { rules.voiced_initial_min_ms };
         (rules.initial_ms, rules.initial_ref_ms, least_ms)
     } else {
-        (rules.final_ms, rules.final_ref_ms, rules.final_min_ms)
+        let least_ms = if syllable.tone == 5 { rules.final_min_ms } else { rules.toned_final_min_ms };
+        (rules.final_ms, rules.final_ref_ms, least_ms)
     };
     let mut stretch = match syllable.boundary {
         Boundary::None => 1.0,

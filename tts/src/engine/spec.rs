@@ -40,6 +40,7 @@ pub(super) struct Rules {
     pub initial_min_ms: f64,
     pub voiced_initial_min_ms: f64,
     pub final_min_ms: f64,
+    pub toned_final_min_ms: f64,
     pub word_stretch: f64,
     pub phrase_stretch: f64,
     pub clause_stretch: f64,
