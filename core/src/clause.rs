@@ -126,7 +126,10 @@ impl ClauseChunker {
             let more = after
                 .is_some_and(|c| c != '"' && is_closing(c) || stop_after(before, c, None, true) == Some(Stop::Hard));
             if due && !more && quotes.are_closed() {
-                return Some(at + c.len_utf8());
+                let end = at + c.len_utf8();
+                // An emoji or a blank after the last stop makes no clause of its own.
+                let ends_reply = self.finished && !self.text[end..].contains(char::is_alphanumeric);
+                return Some(if ends_reply { self.text.len() } else { end });
             }
         }
         (self.finished && !self.text.is_empty()).then_some(self.text.len())

@@ -88,7 +88,7 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
 
 /// Speaks the caller's sentences.
 async fn caller_clips() -> anyhow::Result<Vec<Arc<[i16]>>> {
-    let voice = services::open_voice(CALLER)?;
+    let voice = services::open_voice(CALLER, None)?;
     let mut clips = Vec::new();
     for sentence in SENTENCES {
         let pcm = voice.render(&Say::plain(sentence), SampleRate::HZ_8000).await?;
@@ -105,7 +105,7 @@ async fn in_process(args: &DemoArgs) -> anyhow::Result<Running> {
         config.sip.tcp = None;
         config.media.bind = LOOPBACK.ip();
     }
-    serve::start_all(config, &args.bot, backends).await
+    serve::start_all(config, &args.bot, backends, None).await
 }
 
 /// Where the bot runs during the demo.

@@ -56,6 +56,9 @@ struct ServeArgs {
     /// Print each turn as it ends. Shows what callers say.
     #[arg(long)]
     show: bool,
+    /// Recorded prompts for the embedded voice: a folder with prompts.toml and its WAV files.
+    #[arg(long, value_name = "DIR")]
+    prompts: Option<PathBuf>,
     #[command(flatten)]
     backends: BackendArgs,
 }
@@ -119,6 +122,9 @@ struct TtsArgs {
     /// The bot whose standing sentences are spoken before the first call.
     #[arg(long)]
     bot: Option<PathBuf>,
+    /// Recorded prompts: a folder with prompts.toml and its WAV files. What is not recorded is synthesised.
+    #[arg(long, value_name = "DIR")]
+    prompts: Option<PathBuf>,
 }
 
 #[derive(Args)]

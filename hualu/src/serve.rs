@@ -30,7 +30,7 @@ pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
     let backends = backends(args.backends).await?;
-    let running = start_all(config, &args.bot, backends).await?;
+    let running = start_all(config, &args.bot, backends, args.prompts.as_deref()).await?;
     announce(&running.gateway);
     running.run(args.show).await
 }
@@ -62,7 +62,7 @@ pub async fn nlu(args: NluArgs) -> anyhow::Result<()> {
 pub async fn tts(args: TtsArgs) -> anyhow::Result<()> {
     let standing = args.bot.as_deref().map(services::load_bot).transpose()?;
     let standing = standing.map(|bot| bot.standing_prompts()).unwrap_or_default();
-    let bound = services::serve_tts(args.listen, &standing).await?;
+    let bound = services::serve_tts(args.listen, &standing, args.prompts.as_deref()).await?;
     println!("ready   tts at http://{bound}");
     until_signal().await
 }
@@ -112,14 +112,21 @@ async fn backends(args: BackendArgs) -> anyhow::Result<Backends> {
 }
 
 /// Starts every service that the configuration does not place elsewhere, and the gateway.
-pub async fn start_all(mut config: Config, bot: &Path, backends: Backends) -> anyhow::Result<Running> {
+///
+/// `prompts` is a folder of recorded prompts for the embedded voice.
+pub async fn start_all(
+    mut config: Config,
+    bot: &Path,
+    backends: Backends,
+    prompts: Option<&Path>,
+) -> anyhow::Result<Running> {
     let loaded = services::load_bot(bot)?;
     if config.services.nlu == ServiceAddress::Embedded {
         let address = services::serve_nlu(LOOPBACK, bot, backends).await?;
         config.services.nlu = ServiceAddress::Remote(format!("http://{address}"));
     }
     if config.services.tts == ServiceAddress::Embedded {
-        let address = services::serve_tts(LOOPBACK, &loaded.standing_prompts()).await?;
+        let address = services::serve_tts(LOOPBACK, &loaded.standing_prompts(), prompts).await?;
         config.services.tts = ServiceAddress::Remote(format!("http://{address}"));
     }
     start_gateway(config, Some(bot), None).await

@@ -63,14 +63,14 @@ pub fn load_bot(directory: &Path) -> anyhow::Result<Bot> {
     Bot::load(directory).map_err(|error| anyhow!("{error}"))
 }
 
-/// Opens the default voice, speaking with `prosody`.
-pub fn open_voice(prosody: Prosody) -> anyhow::Result<Arc<Voice>> {
+/// Opens the default voice, speaking with `prosody`, over the recorded prompts in a folder if there is one.
+pub fn open_voice(prosody: Prosody, prompts: Option<&Path>) -> anyhow::Result<Arc<Voice>> {
     let manifest = Manifest::find()?;
     let lexicon = manifest.model(Kind::Lexicon, "")?.directory().join("lexicon.tsv");
     let voice = Voice::start(
         VoiceConfig {
             voice_dir: manifest.model(Kind::Tts, "")?.directory().to_owned(),
-            prompts_dir: None,
+            prompts_dir: prompts.map(Path::to_owned),
             lexicon: Arc::new(Lexicon::load(&lexicon)?),
             cache_bytes: VOICE_CACHE_BYTES,
             workers: 1,
@@ -96,8 +96,8 @@ pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backends: Backends) -> an
 }
 
 /// Serves the voice on `listen`, its standing sentences rendered before the first call; the address that was bound.
-pub async fn serve_tts(listen: SocketAddr, prerender: &[Say]) -> anyhow::Result<SocketAddr> {
-    let voice = open_voice(Prosody::default())?;
+pub async fn serve_tts(listen: SocketAddr, prerender: &[Say], prompts: Option<&Path>) -> anyhow::Result<SocketAddr> {
+    let voice = open_voice(Prosody::default(), prompts)?;
     let speaking = {
         let (voice, says) = (Arc::clone(&voice), prerender.to_vec());
         tokio::spawn(async move { voice.prerender(&says, SampleRate::HZ_8000).await })

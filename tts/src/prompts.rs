@@ -5,7 +5,7 @@
 //!
 //! [prompts]
 //! "您好，请问有什么可以帮您？" = "greeting.wav"
-//! "您的余额是{amount}，请放心使用。" = ["balance.wav", "{amount}", "enjoy.wav"]
+//! "您的余额是{amount}。" = ["balance.wav", "{amount}"]
 //!
 //! [pieces]                   # what slots are put together from
 //! "五" = "digits/5.wav"
@@ -13,6 +13,7 @@
 //! ```
 //!
 //! Texts are compared after normalisation, so "5元" and "五元" are the same. What is not recorded falls to the engine.
+//! Replies come clause by clause ([`hualu_core::clause`]), so a prompt is the text of a clause.
 
 mod recording;
 
@@ -119,14 +120,14 @@ struct Table {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a file name or a list of file names and {slots}")]
 enum Files {
     One(String),
     Many(Vec<String>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a file name or { initial = .., middle = .., final = .. }")]
 enum PieceFiles {
     One(String),
     Three {
@@ -146,7 +147,8 @@ impl Prompts {
         let path = dir.join("prompts.toml");
         let file = path.display().to_string();
         let broken = |reason: String| PromptError::Table { file: file.clone(), reason };
-        let text = std::fs::read_to_string(&path).map_err(|error| broken(error.to_string()))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| broken(format!("{error}: a folder of prompts holds this table and its recordings")))?;
         let table: Table = toml::from_str(&text).map_err(|error| broken(error.to_string()))?;
         let library = Library::load(dir, &table)?;
         let mut prompts = Self { same_speaker: table.same_speaker, ..Self::default() };
@@ -179,7 +181,13 @@ impl Prompts {
         if slots.is_empty() {
             let [file] = files else { return Err("a text without slots has exactly one file") };
             let piece = Piece::new(library.recording(file), text);
-            self.whole.insert(canonical(text).trim_end_matches(TRAILING).to_owned(), piece);
+            let said = canonical(text).trim_end_matches(TRAILING).to_owned();
+            if said.is_empty() {
+                return Err("the text has nothing that is said: give it words or take it out");
+            }
+            if self.whole.insert(said, piece).is_some() {
+                return Err("another prompt has the same text once digits are written out: keep one of them");
+            }
             return Ok(());
         }
         let mut files = files.iter().peekable();

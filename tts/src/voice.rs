@@ -26,6 +26,14 @@ const QUEUE_LEN_PER_WORKER: usize = 64;
 /// not held to the pace of an ear.
 const UNHURRIED: Duration = Duration::from_secs(60);
 
+/// Said for a clause of which no character can be read: letters of another script, or emoji alone.
+const UNREADABLE_LETTERS: &str = "这部分文字无法朗读。";
+const UNREADABLE_SYMBOLS: &str = "表情符号。";
+
+/// More syllables than this are given to the engine in portions: it lays out a portion at once, and the first sound
+/// waits for that.
+const PORTION_SYLLABLES_MAX: usize = 120;
+
 /// What a voice is made of.
 #[derive(Clone, Debug)]
 pub struct VoiceConfig {
@@ -163,7 +171,13 @@ impl Shared {
         if let Some([Part::Recorded(pcm)]) = parts.as_deref() {
             return (AudioSource::Recorded, Body::Ready(Arc::clone(pcm), 0));
         }
-        let segments = self.segments(&text, parts);
+        let (mut segments, skipped) = self.segments(&text, parts);
+        if segments.is_empty() && skipped > 0 {
+            // Whoever listens must learn that something was written, not wait in silence.
+            let letters = say.spans.iter().any(|span| span.text.contains(char::is_alphanumeric));
+            let notice = Span::plain(if letters { UNREADABLE_LETTERS } else { UNREADABLE_SYMBOLS });
+            segments = self.segments(&normalize(&[notice]), None).0;
+        }
         if segments.is_empty() {
             return (AudioSource::Engine, Body::Ready(Arc::default(), 0));
         }
@@ -191,19 +205,20 @@ impl Shared {
         }
     }
 
-    fn segments(&self, text: &Normalized, parts: Option<Vec<Part>>) -> VecDeque<Segment> {
+    /// What to play and say, and how many characters could not be read, which are counted here.
+    fn segments(&self, text: &Normalized, parts: Option<Vec<Part>>) -> (VecDeque<Segment>, usize) {
         let mut skipped = text.skipped;
         let mut speak = |text: &Normalized| {
             let spoken = self.g2p.pronounce(text);
             skipped += spoken.skipped;
-            (!spoken.syllables.is_empty()).then_some(Segment::Speak(spoken.syllables))
+            portions(spoken.syllables)
         };
         let segments = match parts {
-            None => speak(text).into_iter().collect(),
+            None => speak(text).into(),
             Some(parts) => parts
                 .into_iter()
-                .filter_map(|part| match part {
-                    Part::Recorded(pcm) => Some(Segment::Recorded(pcm)),
+                .flat_map(|part| match part {
+                    Part::Recorded(pcm) => vec![Segment::Recorded(pcm)],
                     Part::Speak(slot) => speak(&normalize(&[Span::plain(&slot)])),
                 })
                 .collect(),
@@ -211,7 +226,7 @@ impl Shared {
         if skipped > 0 {
             metrics::counter!("hualu_tts_characters_skipped_total").increment(skipped as u64);
         }
-        segments
+        (segments, skipped)
     }
 
     fn order(
@@ -235,5 +250,47 @@ impl Shared {
                 Body::Refused(TtsError::Overloaded)
             }
         }
+    }
+}
+
+/// Cuts what is to be said into portions, each at the deepest boundary of its later half.
+fn portions(mut syllables: Vec<Syllable>) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    while syllables.len() > PORTION_SYLLABLES_MAX {
+        let half = PORTION_SYLLABLES_MAX / 2;
+        let later = syllables[half..PORTION_SYLLABLES_MAX].iter().enumerate();
+        let last = later.max_by_key(|(at, syllable)| (syllable.boundary, *at)).map_or(half, |(at, _)| half + at);
+        let rest = syllables.split_off(last + 1);
+        segments.push(Segment::Speak(std::mem::replace(&mut syllables, rest)));
+    }
+    if !syllables.is_empty() {
+        segments.push(Segment::Speak(syllables));
+    }
+    segments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Boundary;
+
+    #[test]
+    fn long_text_is_cut_at_its_deepest_boundaries_and_nothing_is_lost() {
+        let syllable = |n: usize| Syllable {
+            pinyin: format!("ma{n}"),
+            tone: 1,
+            boundary: match n % 50 {
+                49 => Boundary::Clause,
+                n if n % 2 == 1 => Boundary::Word,
+                _ => Boundary::None,
+            },
+            emphasis: false,
+        };
+        let all: Vec<Syllable> = (0..1_000).map(syllable).collect();
+        let segments = portions(all.clone());
+        assert!(segments.iter().all(|segment| segment.syllables().len() == 100));
+        let said: Vec<Syllable> = segments.iter().flat_map(|segment| segment.syllables().to_vec()).collect();
+        assert_eq!(said, all);
+        assert!(portions(Vec::new()).is_empty());
     }
 }

@@ -176,4 +176,29 @@ fn altered_packages_are_refused_with_the_file_and_the_reason() {
     assert!(error.contains("voice.json") && error.contains("`sample_rate_hz` is 16000"), "{error}");
     let error = alter("voice.json", "\"f0_scale\"", "\"f0_skale\"");
     assert!(error.contains("f0_scale"), "{error}");
+    let error = alter("voice.json", "\"f_vn\"", "\"f_vn\", \"f_more\"");
+    assert!(error.contains("encoder.onnx") && error.contains("`phones` is `61`, expected `62`"), "{error}");
+}
+
+#[test]
+fn truncated_and_swapped_graphs_are_refused_with_the_file_and_the_reason() {
+    if let Err(error) = hualu_models::runtime::ensure() {
+        println!("skipped: {error}");
+        return;
+    }
+    let package = |encoder: &[u8], decoder: &[u8]| {
+        let copy = tempfile::tempdir().expect("a directory");
+        std::fs::copy(voice_directory().join("voice.json"), copy.path().join("voice.json")).expect("a copy");
+        std::fs::write(copy.path().join("encoder.onnx"), encoder).expect("a file");
+        std::fs::write(copy.path().join("decoder.onnx"), decoder).expect("a file");
+        NeuralEngine::open(copy.path()).expect_err("the package is refused").to_string()
+    };
+    let read = |name: &str| std::fs::read(voice_directory().join(name)).expect("the file");
+    let (encoder, decoder) = (read("encoder.onnx"), read("decoder.onnx"));
+    let error = package(&encoder, &decoder[..decoder.len() / 2]);
+    assert!(error.contains("decoder.onnx") && error.contains("cannot load it"), "{error}");
+    let error = package(b"", &decoder);
+    assert!(error.contains("encoder.onnx"), "{error}");
+    let error = package(&decoder, &encoder);
+    assert!(error.contains("encoder.onnx") && error.contains("`hualu_tts_decoder`"), "{error}");
 }

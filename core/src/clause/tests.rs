@@ -41,6 +41,8 @@ fn the_first_clause_is_short_and_later_ones_longer() {
     );
     assert_eq!(clauses("好的。请稍等"), ["好的。", "请稍等"]);
     assert!(clauses("").is_empty());
+    // What cannot be said after the last stop is no clause of its own.
+    assert_eq!(clauses("请稍等。办理成功！👍 "), ["请稍等。", "办理成功！👍 "]);
 }
 
 #[test]

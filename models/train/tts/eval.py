@@ -1,7 +1,9 @@
 """Reads the voice back with the project's recognizer, through A-law: syllable error beside nature's and espeak-ng's.
 
-python eval.py --voice ../../voice_yuetan_8k --asr ../../asr_zh_8k/model.onnx --natural TESTSETS/words
-`--natural` is a folder of WAV + transcripts.tsv that ../asr/make_testsets.py writes (recordings held out of training).
+python models/train/tts/eval.py --testsets TESTSETS
+
+prints every row of the table in the voice's card; TESTSETS is what ../asr/make_testsets.py writes. Run it again whenever
+the recognizer's or the voice's weights change. Without --testsets the natural rows are left out.
 """
 
 import argparse
@@ -23,6 +25,19 @@ from pinyin_units import UNITS, group_syllables, unit_ids  # noqa: E402
 
 from prosody import MARKS, read_pinyin  # noqa: E402
 from voice import Voice  # noqa: E402
+
+
+NATURAL = {
+    "natural: words of the same speaker, unknown to the recognizer": "words",
+    "natural: sentences joined from her recorded words, as she is and lowered": "caller",
+}
+# On the first half of the sentences: name, rate, pitch, formant.
+VARIANTS = [
+    ("this voice, first half, rate 1", 1.0, 1.0, 1.0),
+    ("this voice, first half, rate 0.85", 0.85, 1.0, 1.0),
+    ("this voice, first half, rate 1.25", 1.25, 1.0, 1.0),
+    ("this voice, first half, pitch 0.55, formant 0.82", 1.0, 0.55, 0.82),
+]
 
 
 class Recognizer:
@@ -90,20 +105,35 @@ def espeak(pinyin):
 
 
 def score(name, items, recognizer, confusions=None):
-    wrong = total = 0
+    """Prints one row of the table; returns the syllable error."""
+    wrong = total = polite = polite_right = 0
     sentences = []
     for pinyin, sound in items:
         errors, pairs = align(truth(pinyin), recognizer.syllables(sound))
         wrong, total = wrong + errors, total + len(truth(pinyin))
         sentences.append((errors, len(truth(pinyin))))
+        heard = [b for a, b in pairs if a == ("n", "in")]
+        polite, polite_right = polite + len(heard), polite_right + heard.count(("n", "in"))
         if confusions is not None:
             confusions.update((a, b) for a, b in pairs if a != b)
     rng = np.random.default_rng(0)
     table = np.array(sentences)
     draws = table[rng.integers(0, len(table), (1000, len(table)))].sum(1)
     low, high = np.quantile(draws[:, 0] / draws[:, 1], [0.025, 0.975])
-    print(f"| {name} | {len(table)} | {total} | {100 * wrong / total:.1f} % | {100 * low:.1f} to {100 * high:.1f} |")
+    share = f"{polite_right} of {polite}" if polite else "-"
+    error = f"{100 * wrong / total:.1f} % | {100 * low:.1f} to {100 * high:.1f}"
+    print(f"| {name} | {len(table)} | {total} | {error} | {share} |", flush=True)
     return wrong / total
+
+
+def natural(folder):
+    """The recordings of a test folder: (pinyin, sound)."""
+    table = os.path.join(folder, "transcripts.tsv")
+    if not os.path.exists(table):
+        sys.exit(f"{table} is missing: write the folder with models/train/asr/make_testsets.py")
+    with open(table, encoding="utf-8") as lines:
+        rows = [line.rstrip("\n").split("\t") for line in lines]
+    return [(r[2].split(), soundfile.read(os.path.join(folder, r[0]))[0]) for r in rows]
 
 
 def main():
@@ -111,17 +141,17 @@ def main():
     parser.add_argument("--voice", default=os.path.join(HERE, "../../voice_yuetan_8k"))
     parser.add_argument("--asr", default=os.path.join(HERE, "../../asr_zh_8k/model.onnx"))
     parser.add_argument("--sentences", default=os.path.join(HERE, "hotline_100.tsv"))
-    parser.add_argument("--natural", action="append", default=[])
+    parser.add_argument("--testsets", help="folder that make_testsets.py wrote")
     parser.add_argument("--no-espeak", action="store_true")
-    parser.add_argument("--confusions", action="store_true")
-    parser.add_argument("--rate", type=float, default=1.0)
+    parser.add_argument("--no-variants", action="store_true", help="leave out other rates and the man")
+    parser.add_argument("--confusions", type=int, default=8, help="how many to print")
     parser.add_argument("--wav", help="folder to keep our renderings in")
     args = parser.parse_args()
     recognizer, voice = Recognizer(args.asr), Voice(args.voice)
     with open(args.sentences, encoding="utf-8") as lines:
         texts = [line.rstrip("\n").split("\t")[1] for line in lines]
     plain = [[s.pinyin for s in read_pinyin(t)] for t in texts]
-    ours = [voice.speak(read_pinyin(t), args.rate) for t in texts]
+    ours = [voice.speak(read_pinyin(t)) for t in texts]
     if args.wav:
         os.makedirs(args.wav, exist_ok=True)
         for n, sound in enumerate(ours):
@@ -129,19 +159,23 @@ def main():
     seconds, count = sum(map(len, ours)) / RATE, sum(map(len, plain))
     print(f"{seconds:.0f} s for {count} syllables: {1000 * seconds / count:.0f} ms each with pauses")
     print(f"active level {active_level_db(np.concatenate(ours)):.1f} dBov, peak {np.abs(np.concatenate(ours)).max():.2f}")
-    print("| speech | clips | syllables | syllable error | 95 % |\n|---|---|---|---|---|")
-    confusions = collections.Counter()
-    score("this voice", zip(plain, ours), recognizer, confusions)
-    for folder in args.natural:
-        with open(os.path.join(folder, "transcripts.tsv"), encoding="utf-8") as lines:
-            rows = [line.rstrip("\n").split("\t") for line in lines]
-        items = [(r[2].split(), soundfile.read(os.path.join(folder, r[0]))[0]) for r in rows]
-        score("natural: " + os.path.basename(folder.rstrip("/")), items, recognizer)
+    print("\n| speech | clips | syllables | syllable error | 95 % | 您 heard right |\n|---|---|---|---|---|---|")
+    confusions, ratios = collections.Counter(), []
+    error = score("this voice", zip(plain, ours), recognizer, confusions)
+    if args.testsets:
+        for name, folder in NATURAL.items():
+            ratios.append(error / score(name, natural(os.path.join(args.testsets, folder)), recognizer))
     if not args.no_espeak:
-        score("espeak-ng", [(p, espeak(t)) for p, t in zip(plain, texts)], recognizer)
-    if args.confusions:
-        for (a, b), n in confusions.most_common(25):
-            print(n, " ".join(a) if a else "-", "->", " ".join(b) if b else "-")
+        score("espeak-ng (`cmn-latn-pinyin`)", [(p, espeak(t)) for p, t in zip(plain, texts)], recognizer)
+    if not args.no_variants:
+        half = len(texts) // 2
+        for name, rate, pitch, formant in VARIANTS:
+            said = [voice.speak(read_pinyin(t), rate, pitch, formant) for t in texts[:half]]
+            score(name, zip(plain[:half], said), recognizer)
+    for name, ratio in zip(NATURAL, ratios):
+        print(f"{ratio:.2f} times the error of {name}")
+    most = confusions.most_common(args.confusions)
+    print("most often:", ", ".join(f"{' '.join(a or '-')} as {' '.join(b or '-')} {n}" for (a, b), n in most))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from prosody import read_pinyin
 from vocoder import synthesise
 from voice import Voice, limit, shape
 
-TEXT = "qing3 / shao1 deng3。"
+TEXT = "qing3 nin2 / shao1 deng3。"
 
 
 def main():

@@ -17,7 +17,9 @@ CONSTANTS = {
     "final_ref_ms": 270.0,
     "compression": 0.55,  # exponent: 1 keeps the ratios of citation speech, 0 makes all phones alike
     "initial_min_ms": 48.0,
-    "final_min_ms": 60.0,
+    "voiced_initial_min_ms": 90.0,  # shorter murmurs of m, n, l are not told from each other
+    "final_min_ms": 60.0,  # of the neutral tone
+    "toned_final_min_ms": 125.0,  # a shorter vowel after a vowel is lost in its neighbour
     "word_stretch": 1.04,
     "phrase_stretch": 1.12,
     "clause_stretch": 1.2,
@@ -114,7 +116,10 @@ def durations(plan, syllables, logdur, rate, c):
                 stretch = 1.0 + 0.5 * (stretch - 1.0)
             if s.emphasis:
                 stretch *= c["emphasis_stretch"]
-            ms = max(ms * stretch / rate, c[kind + "_min_ms"] / max(rate, 1.0))
+            voiced = kind == "initial" and PHONES[ph][2:] not in UNVOICED
+            toned = kind == "final" and s.tone != 5
+            least_ms = c["voiced_initial_min_ms" if voiced else "toned_final_min_ms" if toned else kind + "_min_ms"]
+            ms = max(ms * stretch / rate, least_ms / max(rate, 1.0))
             least = 3.0
         wanted = ms / 10.0 + carry
         count = max(least, np.floor(wanted + 0.5))

@@ -153,10 +153,11 @@ impl Engine for NeuralEngine {
     }
 
     fn prepare(&mut self, syllables: &[Syllable], prosody: &Prosody) -> Result<Plan, EngineError> {
-        let syllables = &syllables[..syllables.len().min(SYLLABLES_MAX)];
+        let beyond = syllables.len().saturating_sub(SYLLABLES_MAX);
+        let syllables = &syllables[..syllables.len() - beyond];
         let layout = Layout::new(syllables, &self.phone_ids);
-        if layout.skipped > 0 {
-            metrics::counter!("hualu_tts_syllables_skipped_total").increment(layout.skipped as u64);
+        if layout.skipped + beyond > 0 {
+            metrics::counter!("hualu_tts_syllables_skipped_total").increment((layout.skipped + beyond) as u64);
         }
         if layout.skipped == syllables.len() && !syllables.is_empty() {
             return Err(EngineError::Unspeakable { count: syllables.len() });

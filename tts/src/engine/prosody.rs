@@ -81,8 +81,8 @@ pub(super) fn durations(
         let (ms, least) = match owner {
             None => (pause_ms(layout.boundary_before(n, syllables), rules) / rate, 2.0),
             Some(at) => {
-                let is_initial = spec.phones[layout.ph[n] as usize].starts_with("i_");
-                (phone_ms(f64::from(logdur[n]), is_initial, &syllables[*at], rate, rules), 3.0)
+                let phone = &spec.phones[layout.ph[n] as usize];
+                (phone_ms(f64::from(logdur[n]), phone, &syllables[*at], rate, rules), 3.0)
             }
         };
         let wanted: f64 = ms / 10.0 + carry;
@@ -103,12 +103,17 @@ fn pause_ms(after: Option<Boundary>, rules: &Rules) -> f64 {
     }
 }
 
-fn phone_ms(logdur: f64, is_initial: bool, syllable: &Syllable, rate: f64, rules: &Rules) -> f64 {
+/// A voiced initial has a minimum of its own: shorter murmurs of m, n and l are not told from each other. So has a final
+/// with a tone: a shorter vowel after a vowel (余额) is lost in its neighbour.
+fn phone_ms(logdur: f64, phone: &str, syllable: &Syllable, rate: f64, rules: &Rules) -> f64 {
     let citation_ms = logdur.clamp(0.7, 5.0).exp() * 10.0;
+    let is_initial = phone.starts_with("i_");
     let (at_reference_ms, reference_ms, least_ms) = if is_initial {
-        (rules.initial_ms, rules.initial_ref_ms, rules.initial_min_ms)
+        let least_ms = if is_unvoiced(phone) { rules.initial_min_ms } else { rules.voiced_initial_min_ms };
+        (rules.initial_ms, rules.initial_ref_ms, least_ms)
     } else {
-        (rules.final_ms, rules.final_ref_ms, rules.final_min_ms)
+        let least_ms = if syllable.tone == 5 { rules.final_min_ms } else { rules.toned_final_min_ms };
+        (rules.final_ms, rules.final_ref_ms, least_ms)
     };
     let mut stretch = match syllable.boundary {
         Boundary::None => 1.0,

@@ -61,6 +61,19 @@ fn polyphones_are_read_by_their_word() {
         ("上不了网", "shang4 bu5 liao2 wang3"),
         ("成都的中行", "cheng2 du1 de5 zhong1 hang2"),
         ("绿色", "lv4 se4"),
+        ("朝阳区", "chao2 yang2 qu1"),
+        ("金融行业", "jin1 rong2 hang2 ye4"),
+        ("重新办理", "chong2 xin1 ban4 li3"),
+        ("应付金额", "ying1 fu4 jin1 e2"),
+        ("您还得先还款", "nin2 hai2 dei3 xian1 huan2 kuan3"),
+        ("这个地方", "zhe4 ge5 di4 fang5"),
+        ("关闭弹窗", "guan1 bi4 tan2 chuang1"),
+        ("预约靓号", "yu4 yue1 liang4 hao4"),
+        ("转账和传真", "zhuan3 zhang4 he2 chuan2 zhen1"),
+        ("供应数量", "gong1 ying4 shu4 liang4"),
+        ("强制降低", "qiang2 zhi4 jiang4 di1"),
+        ("累计差额", "lei3 ji4 cha1 e2"),
+        ("为什么处理", "wei4 shen2 me5 chu2 li3"),
     ]);
 }
 
@@ -119,6 +132,7 @@ fn whole_sentences_have_prosodic_words_and_pauses() {
         ("查话费请按1。", "cha2 hua4 fei4 | qing3 an4 yi1 ."),
         ("两分钟后再试", "liang3 fen1 zhong1 hou4 | zai4 shi4"),
         ("下载APP", "xia4 zai4 | ei1 pi4 pi4"),
+        ("eSIM卡", "yi4 xi1 mu5 | ka3"),
     ]);
 }
 

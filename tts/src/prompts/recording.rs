@@ -33,7 +33,10 @@ impl fmt::Debug for Recording {
 impl Recording {
     pub(super) fn load(path: &Path) -> Result<Self, PromptError> {
         let broken = |reason: String| PromptError::Recording { file: path.display().to_string(), reason };
-        let mut reader = hound::WavReader::open(path).map_err(|error| broken(error.to_string()))?;
+        let mut reader = hound::WavReader::open(path).map_err(|error| match error {
+            hound::Error::IoError(error) => broken(format!("{error}: record it or take it out of prompts.toml")),
+            error => broken(format!("it is no WAV file that can be read ({error}): convert it to 16-bit PCM, mono")),
+        })?;
         let spec = reader.spec();
         if spec.channels != 1 {
             return Err(broken(format!("it has {} channels: convert it to mono", spec.channels)));

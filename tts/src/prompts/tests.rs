@@ -106,6 +106,12 @@ fn faults_name_the_file_and_the_reason() {
     assert!(refuse("[prompts]\n\"甲{x}\" = [\"a.wav\", \"{y}\"]").contains("in the order"));
     assert!(refuse("[prompts]\n\"甲{x\" = \"a.wav\"").contains("never closed"));
     assert!(refuse("[promts]\n").contains("promts"));
+    assert!(refuse("[prompts]\n\"。\" = \"a.wav\"").contains("nothing that is said"));
+    assert!(refuse("[prompts]\n\"5元\" = \"a.wav\"\n\"五元\" = \"b.wav\"").contains("the same text"));
+    assert!(refuse("[prompts]\n\"甲\" = 5").contains("a list of file names"));
+    assert!(refuse("[pieces]\n\"甲\" = { initial = \"a.wav\" }").contains("initial = .., middle"));
+    assert!(refuse("[prompts]\n\"甲\" = \"prompts.toml\"").contains("no WAV file"));
+    assert!(refuse("[prompts]\n\"甲\" = \"missing.wav\"").contains("record it"));
     let dir = folder("[prompts]\n\"甲\" = \"quiet.wav\"");
     write_wav(&dir.path().join("quiet.wav"), 8_000, 10);
     assert!(Prompts::load(dir.path()).expect_err("must be refused").to_string().contains("silent"));

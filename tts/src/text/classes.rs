@@ -36,12 +36,11 @@ fn digits(text: &str, out: &mut Normalized) -> Option<()> {
     if compact.is_empty() || !compact.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return None;
     }
-    let group = if compact.len() > 6 { 4 } else { 6 };
     let whole = compact.bytes().all(|b| b.is_ascii_digit());
     if !whole {
         return characters(&compact, out);
     }
-    push_groups(&compact, &[group], out);
+    push_groups(&compact, code_groups(&compact), out);
     Some(())
 }
 
@@ -62,9 +61,8 @@ pub(super) fn telephone(text: &str, out: &mut Normalized) -> Option<()> {
         // 010, 02x have three digits, all other area codes four.
         10 | 11 if compact.starts_with("01") || compact.starts_with("02") => &[3, 4, 4],
         11 | 12 if fixed_line => &[4, 4, 4],
-        7 => &[3, 4],
-        0..=6 => &[6],
-        _ => &[4],
+        7 if !is_service(&compact) => &[3, 4],
+        _ => code_groups(&compact),
     };
     if masked {
         // The hidden part is not read star by star: a pause stands for it.
@@ -76,6 +74,20 @@ pub(super) fn telephone(text: &str, out: &mut Normalized) -> Option<()> {
     }
     push_groups(&compact, groups, out);
     Some(())
+}
+
+/// The groups of a code: up to six digits whole, an operator's service number (10086 with an extension) after its five,
+/// others by four.
+pub(super) fn code_groups(digits: &str) -> &'static [usize] {
+    match digits.len() {
+        0..=6 => &[6],
+        7 | 8 if is_service(digits) => &[5, 3],
+        _ => &[4],
+    }
+}
+
+fn is_service(digits: &str) -> bool {
+    ["10000", "10010", "10086"].iter().any(|number| digits.starts_with(number))
 }
 
 /// Groups of the given lengths with a short pause between them; the last length repeats. A single 1 is said 一.
@@ -134,6 +146,7 @@ pub(super) fn money(text: &str, out: &mut Normalized) -> Option<()> {
 /// `2026-11-22`, `2026-11`, `11-22`, `20261122`, with `/` and `.` too, and a time behind it.
 pub(super) fn date(text: &str, out: &mut Normalized) -> Option<()> {
     let (day, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
+    let day = day.trim_end_matches(['日', '号']);
     let compact = day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit());
     let parts: Vec<&str> =
         if compact { vec![&day[..4], &day[4..6], &day[6..]] } else { day.split(['-', '/', '.']).collect() };

@@ -108,8 +108,8 @@ pub fn normalize(spans: &[Span]) -> Normalized {
     out
 }
 
-/// Full-width letters, digits and symbols as ASCII. Chinese punctuation keeps its own form, because what it means
-/// does not depend on its neighbours.
+/// Full-width, circled and Roman digits, full-width letters and symbols, and letters with accents as ASCII. Chinese
+/// punctuation keeps its own form, because what it means does not depend on its neighbours.
 const fn halfwidth(c: char) -> char {
     match c {
         '，' | '！' | '？' | '；' | '：' | '（' | '）' => c,
@@ -117,6 +117,15 @@ const fn halfwidth(c: char) -> char {
             Some(ascii) => ascii,
             None => c,
         },
+        '①'..='⑨' => (b'1' + (c as u32 - '①' as u32) as u8) as char,
+        'Ⅰ'..='Ⅸ' => (b'1' + (c as u32 - 'Ⅰ' as u32) as u8) as char,
+        'à'..='å' | 'À'..='Å' | 'ā' | 'ǎ' => 'a',
+        'è'..='ë' | 'È'..='Ë' | 'ē' | 'ě' => 'e',
+        'ì'..='ï' | 'Ì'..='Ï' | 'ī' | 'ǐ' => 'i',
+        'ò'..='ö' | 'Ò'..='Ö' | 'ō' | 'ǒ' => 'o',
+        'ù'..='ü' | 'Ù'..='Ü' | 'ū' | 'ǔ' => 'u',
+        'ç' | 'Ç' => 'c',
+        'ñ' | 'Ñ' => 'n',
         '￥' => '¥',
         '〇' => '零',
         '\u{3000}' => ' ',

@@ -1,6 +1,6 @@
 //! Running text: a table of patterns, the most specific first, and a table of symbols for what is left.
 
-use super::classes::{clock, data_size, date, money, push_groups, telephone};
+use super::classes::{clock, code_groups, data_size, date, money, push_groups, telephone};
 use super::number::{cardinal, counted, decimal, one_by_one};
 use super::{Normalized, is_counted};
 use crate::engine::Boundary;
@@ -24,6 +24,11 @@ const UNITS: &str = "年月日号元天点分秒个%℃";
 /// Numbers of three digits that are dialled, when one of [`CODE_WORDS`] follows.
 const SHORT_CODES: [&str; 6] = ["110", "112", "114", "119", "120", "122"];
 const CODE_WORDS: [&str; 7] = ["报警", "火警", "急救", "查号", "热线", "电话", "平台"];
+/// Round numbers that are hotlines when one of [`HOTLINE_WORDS`] follows; other round numbers are amounts.
+const HOTLINES: [&str; 1] = ["10000"];
+const HOTLINE_WORDS: [&str; 4] = ["号", "客服", "热线", "电话"];
+/// What a price or an amount of data is given for: 元/月, GB/天, 元/分钟.
+const PER: &str = "月年季周天日次条秒分小人户";
 /// Words after which digits are checked or dialled rather than counted.
 const KEYS: &str = "尾号|验证码|工单号?|订单号?|单号|编号|卡号|账号|帐号|密码|拨打|致电|请拨|热线|电话|短信|发送|回复|区号|\
                     邮编|身份证|序列号|号码|输入|按";
@@ -49,7 +54,7 @@ fn rules() -> Vec<(String, Handler)> {
         (format!("-?{NUMBER}[%‰]"), percent),
         (format!("¥ ?{NUMBER}"), |found, out| money(found.text, out)),
         (format!(r"\$ ?{NUMBER}"), dollars),
-        (format!("{NUMBER}元"), |found, out| money(found.text, out)),
+        (format!("-?{NUMBER}元"), yuan),
         (format!(r"{NUMBER} ?(?:[GMKTgmkt][Bb]|[Mm]bps|M)(?-u:\b)"), |found, out| data_size(found.text, out)),
         (format!(r"{NUMBER} ?G(?-u:\b)"), network_or_size),
         (format!(r"{NUMBER} ?(?:km|kg|cm|mm|ml|min|MHz)(?-u:\b)"), unit),
@@ -58,6 +63,10 @@ fn rules() -> Vec<(String, Handler)> {
         (r"[0-9]+ ?[*×xX] ?[0-9]+".into(), product),
         (format!("-?{NUMBER}"), number),
         ("[一二三四五六七八九十百千万亿零两]{2,}".into(), written),
+        ("(?i:wi-fi|e-sim|e-mail)".into(), |found, out| {
+            out.latin(&found.text.replace('-', ""));
+            Some(())
+        }),
         ("[A-Za-z]+".into(), word),
     ]
 }
@@ -106,7 +115,7 @@ fn decline(found: &Found<'_>, out: &mut Normalized) -> usize {
 }
 
 fn digits_by_four(digits: &str, out: &mut Normalized) -> Option<()> {
-    push_groups(digits, &[if digits.len() > 6 { 4 } else { 6 }], out);
+    push_groups(digits, code_groups(digits), out);
     Some(())
 }
 
@@ -157,8 +166,7 @@ fn keyed(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
     symbols(key, 0..key.len(), out);
     match digits.len() {
         11 if digits.starts_with('1') => return telephone(digits, out),
-        0..=6 => push_groups(digits, &[6], out),
-        _ => push_groups(digits, &[4], out),
+        _ => push_groups(digits, code_groups(digits), out),
     }
     Some(())
 }
@@ -168,6 +176,15 @@ fn percent(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
     out.hanzi(if sign == '‰' { "千分之" } else { "百分之" });
     out.number(decimal(found.text.trim_end_matches(sign))?);
     Some(())
+}
+
+fn yuan(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
+    if has_hyphen(found) { None } else { money(found.text, out) }
+}
+
+/// A hyphen inside a code or a range between units, not a minus.
+fn has_hyphen(found: &Found<'_>) -> bool {
+    found.text.starts_with('-') && found.before.is_some_and(|c| c.is_ascii_alphanumeric() || UNITS.contains(c))
 }
 
 fn dollars(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
@@ -260,16 +277,17 @@ fn product(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
 }
 
 fn number(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
-    if found.text.starts_with('-') && found.before.is_some_and(|c| c.is_ascii_alphanumeric() || UNITS.contains(c)) {
-        // A hyphen inside a code or a range between units, not a minus.
+    if has_hyphen(found) {
         return None;
     }
     let counts = is_counted(found.after);
     let is_run = found.text.bytes().all(|b| b.is_ascii_digit());
+    let follows = |words: &[&str]| words.iter().any(|word| found.after.starts_with(word));
     let is_code = match found.text.len() {
         0 | 1 => false,
-        _ if found.text.starts_with('0') => true,
-        3 if SHORT_CODES.contains(&found.text) => CODE_WORDS.iter().any(|word| found.after.starts_with(word)),
+        _ if found.text.starts_with('0') || is_of_a_name(found) => true,
+        5 if HOTLINES.contains(&found.text) => follows(&HOTLINE_WORDS),
+        3 if SHORT_CODES.contains(&found.text) => follows(&CODE_WORDS),
         2..=4 => false,
         5 | 6 => !counts && !found.text.ends_with("00"),
         _ => !counts,
@@ -279,6 +297,15 @@ fn number(found: &Found<'_>, out: &mut Normalized) -> Option<()> {
     }
     out.number(if counts { counted(found.text)? } else { decimal(found.text)? });
     Some(())
+}
+
+/// Digits of an address or of a name: abc@139.com, CX2024. Shorter ones behind letters are models: Mate60.
+fn is_of_a_name(found: &Found<'_>) -> bool {
+    let mut after = found.after.chars();
+    let is_host = after.next() == Some('.') && after.next().is_some_and(|c| c.is_ascii_alphabetic());
+    let is_tail =
+        found.text.len() > 2 && found.before.is_some_and(|c| c.is_ascii_alphabetic()) && !is_counted(found.after);
+    is_host || is_tail || found.before == Some('@')
 }
 
 /// A number that is written in characters: read as one when it has units, else digit by digit.
@@ -325,13 +352,19 @@ pub(super) const fn is_hanzi(c: char) -> bool {
 fn pause(c: char, before: Option<char>, after: Option<char>) -> Option<Boundary> {
     Some(match c {
         '、' | '（' | '）' | '(' | ')' | '·' => Boundary::Phrase,
-        '/' if !matches!(before, Some('元' | '角' | '分' | '块')) => Boundary::Phrase,
+        '/' if !is_per(before, after) => Boundary::Phrase,
         '，' | ',' | '；' | ';' | '：' | ':' | '—' | '\n' => Boundary::Clause,
         '。' | '！' | '!' | '…' | '｡' => Boundary::Sentence,
         '.' if !(is_latin(before) && is_latin(after)) => Boundary::Sentence,
         '？' | '?' => Boundary::Question,
         _ => return None,
     })
+}
+
+/// Whether a slash between these says 每: 元/月, 20GB/月, but not 4G/5G.
+fn is_per(before: Option<char>, after: Option<char>) -> bool {
+    matches!(before, Some('元' | '角' | '分' | '块'))
+        || (is_latin(before) || before == Some('兆')) && after.is_some_and(|c| PER.contains(c))
 }
 
 fn is_latin(c: Option<char>) -> bool {
@@ -348,8 +381,15 @@ fn spoken(c: char, before: Option<char>, after: Option<char>) -> Option<&'static
         '÷' => "除以",
         '&' => "和",
         '@' => "艾特",
+        '#' if after == Some('号') => "井",
+        '*' if after == Some('号') => "星",
         '#' => "井号",
         '*' => "星号",
+        '½' => "二分之一",
+        '⅓' => "三分之一",
+        '¼' => "四分之一",
+        '¾' => "四分之三",
+        '⑩' | 'Ⅹ' => "十",
         '%' => "百分号",
         '℃' => "摄氏度",
         '°' => "度",

@@ -152,10 +152,34 @@ async fn clauses_rendered_in_advance_come_from_the_cache() {
 async fn text_without_anything_to_say_ends_at_once() {
     let probe = Arc::new(Probe::default());
     let voice = voice(config(), &probe);
-    let (events, pcm) = listen(voice.synthesize(&command(Say::plain("😀…")))).await.expect("no fault");
-    assert!(matches!(&events[..], [event] if event.last));
-    assert!(pcm.is_empty());
+    for text in ["", "……", "？！", " \n"] {
+        let (events, pcm) = listen(voice.synthesize(&command(Say::plain(text)))).await.expect("no fault");
+        assert!(matches!(&events[..], [event] if event.last), "{text:?}");
+        assert!(pcm.is_empty(), "{text:?}");
+    }
     assert_eq!(probe.prepared(), 0);
+}
+
+#[tokio::test]
+async fn a_sentence_that_cannot_be_read_is_announced_and_never_silent() {
+    let probe = Arc::new(Probe::default());
+    let voice = voice(config(), &probe);
+    for text in ["😀👍…", "Привет!", "안녕하세요"] {
+        let (_, pcm) = listen(voice.synthesize(&command(Say::plain(text)))).await.expect("no fault");
+        assert!(!pcm.is_empty(), "{text}");
+    }
+    assert!(probe.prepared() > 0);
+}
+
+#[tokio::test]
+async fn long_text_is_spoken_to_its_end() {
+    let probe = Arc::new(Probe::default());
+    let voice = voice(config(), &probe);
+    let render = async |count: usize| {
+        let pcm = voice.render(&Say::plain(&"甲".repeat(count)), SampleRate::HZ_8000).await;
+        pcm.expect("no fault").len()
+    };
+    assert_eq!(render(2_000).await / render(100).await, 20);
 }
 
 #[tokio::test]
