@@ -167,6 +167,19 @@ mod tests {
     use hualu_proto::nlu::v1::dialogue_client::DialogueClient;
     use tokio::sync::mpsc;
     use tokio_stream::wrappers::ReceiverStream;
+    use tonic::transport::{Channel, Endpoint};
+
+    async fn connect(address: SocketAddr) -> Result<DialogueClient<Channel>, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        endpoint.connect().await.map(DialogueClient::new)
+    }
+
+    /// The dialogue of the sample hotline; its back ends are not needed for a greeting.
+    async fn serve_hotline() -> Served {
+        let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bots/hotline_10086");
+        let nowhere = hualu_nlu::backend_mock::addresses(SocketAddr::from(([127, 0, 0, 1], 9)));
+        serve_nlu(SocketAddr::from(([127, 0, 0, 1], 0)), &bot, nowhere).await.expect("a good bot")
+    }
 
     fn hello() -> CallInput {
         let started = CallStarted {
@@ -181,17 +194,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_draining_service_takes_no_new_streams_and_serves_those_that_run() {
-        let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bots/hotline_10086");
-        let served = serve_nlu(SocketAddr::from(([127, 0, 0, 1], 0)), &bot, Backends::new()).await.expect("a bot");
-        let address = format!("http://{}", served.address);
-        let mut client = DialogueClient::connect(address.clone()).await.expect("it listens");
+        let served = serve_hotline().await;
+        let address = served.address;
+        let mut client = connect(address).await.expect("it listens");
         let (events, queue) = mpsc::channel(4);
         let mut answers = client.converse(ReceiverStream::new(queue)).await.expect("a stream").into_inner();
 
         let draining = tokio::spawn(served.drain(Duration::from_secs(60)));
         let mut refused = false;
         for _ in 0..100 {
-            refused = DialogueClient::connect(address.clone()).await.is_err();
+            refused = connect(address).await.is_err();
             if refused {
                 break;
             }
@@ -207,9 +219,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_outlasts_the_drain_is_cut_off() {
-        let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bots/hotline_10086");
-        let served = serve_nlu(SocketAddr::from(([127, 0, 0, 1], 0)), &bot, Backends::new()).await.expect("a bot");
-        let mut client = DialogueClient::connect(format!("http://{}", served.address)).await.expect("it listens");
+        let served = serve_hotline().await;
+        let mut client = connect(served.address).await.expect("it listens");
         let (_events, queue) = mpsc::channel(4);
         let _answers = client.converse(ReceiverStream::new(queue)).await.expect("a stream");
         served.drain(Duration::from_millis(10)).await;
