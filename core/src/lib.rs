@@ -11,6 +11,7 @@
 pub mod budget;
 pub mod clause;
 pub mod dialogue;
+pub mod fault;
 pub mod frame;
 pub mod id;
 pub mod pii;
@@ -18,6 +19,7 @@ pub mod speech;
 pub mod vad;
 
 pub use budget::{BudgetError, Deadline, LatencyBudget, Stage};
+pub use fault::panic_message;
 pub use frame::{PcmFrame, SampleRate, Samples};
 pub use id::{CallId, ClauseId, StreamId, TurnId};
 pub use pii::Pii;

@@ -90,8 +90,8 @@ fn transcribe(line: &LineReport) -> anyhow::Result<Vec<String>> {
     for pair in borders.windows(2) {
         let [from, to] = *pair else { continue };
         let heard = line.bot.get(from..to.max(from)).unwrap_or(&[]);
-        let text = hualu_asr::eval::transcribe(&words.model, &words.language_model, heard)?;
-        lines.push(format!("heard   {text}"));
+        let hypothesis = hualu_asr::eval::transcribe(&words.model, &words.language_model, heard)?;
+        lines.push(format!("heard   {}", hypothesis.text.reveal()));
     }
     Ok(lines)
 }

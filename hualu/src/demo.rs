@@ -3,7 +3,7 @@
 
 use crate::call::{print_times, write_stereo};
 use crate::serve::{self, LOOPBACK, Running};
-use crate::{DemoArgs, services, show};
+use crate::{DemoArgs, readback, services, show};
 use anyhow::{Context, bail};
 use hualu_core::SampleRate;
 use hualu_core::dialogue::Say;
@@ -25,6 +25,10 @@ const SENTENCES: [&str; 5] = ["我想查一下话费", "我想换个套餐", "�
 
 /// What must have been understood for the call to count as a success, as the printed conversation shows it.
 const GOALS: [&str; 5] = ["→ query_balance", "→ change_plan", "plan_fee=59", "订单号是", "ended: success (bot_hung_up"];
+
+/// What must be heard of the bot when the recording is recognised back.
+const SPOKEN: [&str; 5] =
+    ["这里是话路智能客服", "您的话费余额是", "请问您想换每月多少钱的套餐", "确认办理吗", "感谢您的来电"];
 
 /// The demo caller: lower and with a longer vocal tract than the bot's own voice.
 const CALLER: Prosody = Prosody { rate: 1.0, pitch: 0.62, formant: 0.88, volume_db: 0.0 };
@@ -73,7 +77,8 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
     let conversation = if keep.is_some() { printer_so_far(printer).await } else { printer.await? };
     let missing: Vec<_> = GOALS.iter().filter(|goal| !conversation.contains(**goal)).collect();
     let answered = outcome.line.exchanges.len() == SENTENCES.len();
-    let reached = missing.is_empty() && answered;
+    let heard = read_back(&args.record)?;
+    let reached = missing.is_empty() && answered && heard;
     println!("{}", if reached { "the call reached its goal" } else { "THE CALL DID NOT REACH ITS GOAL" });
     if !reached {
         println!("missing: {missing:?}; sentences spoken: {} of {}", outcome.line.exchanges.len(), SENTENCES.len());
@@ -84,6 +89,18 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
         running.run(true).await?;
     }
     Ok(reached)
+}
+
+/// Recognises the recording back; whether both sides can be heard in it.
+fn read_back(path: &Path) -> anyhow::Result<bool> {
+    let (caller, bot) = readback::Reader::open()?.check(path, &SENTENCES, &SPOKEN)?;
+    for (side, track, phrases) in [("caller", &caller, SENTENCES.len()), ("bot", &bot, SPOKEN.len())] {
+        println!("read back, {side}: {} of {phrases} phrases heard", phrases - track.missing.len());
+        if !track.missing.is_empty() {
+            println!("  missing {:?} in {:?}", track.missing, track.heard);
+        }
+    }
+    Ok(caller.missing.is_empty() && bot.missing.is_empty())
 }
 
 /// Speaks the caller's sentences.
@@ -183,23 +200,23 @@ impl Processes {
     async fn start(bot: &Path) -> anyhow::Result<Self> {
         let [asr, nlu, tts, sip] = free_ports()?;
         let bot = bot.to_str().context("the bot's path is not UTF-8")?;
-        let listen = |address: SocketAddr| format!("--listen={address}");
-        let services = vec![
-            child(&["asr", &listen(asr), "--bot", bot])?,
-            child(&["nlu", &listen(nlu), "--bot", bot, "--mock-backend"])?,
-            child(&["tts", &listen(tts), "--bot", bot])?,
-        ];
-        for (name, address) in [("asr", asr), ("nlu", nlu), ("tts", tts)] {
-            wait_for(name, address).await?;
-        }
+        // One configuration tells the gateway where the services are, and the services where to listen.
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-        let path = directory.path().join("gateway.toml");
+        let path = directory.path().join("hualu.toml");
         let config = format!(
             "[sip]\nudp = \"{sip}\"\ntcp = \"off\"\n[media]\nbind = \"127.0.0.1\"\n[services]\n\
              asr = \"http://{asr}\"\nnlu = \"http://{nlu}\"\ntts = \"http://{tts}\"\n"
         );
-        std::fs::write(&path, config).context("cannot write the gateway's configuration")?;
+        std::fs::write(&path, config).context("cannot write the configuration")?;
         let path = path.to_str().context("the temporary directory's path is not UTF-8")?;
+        let services = vec![
+            child(&["asr", "--config", path, "--bot", bot])?,
+            child(&["nlu", "--config", path, "--bot", bot, "--mock-backend"])?,
+            child(&["tts", "--config", path, "--bot", bot])?,
+        ];
+        for (name, address) in [("asr", asr), ("nlu", nlu), ("tts", tts)] {
+            wait_for(name, address).await?;
+        }
         let mut gateway = child(&["gateway", "--config", path, "--show"])?;
         wait_until_ready(&mut gateway).await?;
         Ok(Self { gateway, _services: services, sip, _config: directory })

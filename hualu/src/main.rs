@@ -4,6 +4,7 @@ mod asr;
 mod call;
 mod demo;
 mod doctor;
+mod readback;
 mod serve;
 mod services;
 mod show;
@@ -84,13 +85,24 @@ struct GatewayArgs {
     show: bool,
 }
 
+/// Where a service that runs alone listens, and how it ends.
+#[derive(Args)]
+struct ServiceArgs {
+    /// Where to listen; without it at the configuration's address of this service, else at 127.0.0.1, port 7101 for the
+    /// recognizer, 7102 for the dialogue, 7103 for the voice.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// The same configuration as the gateway's.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
 #[derive(Args)]
 struct AsrArgs {
     #[command(subcommand)]
     command: Option<AsrCommand>,
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:7101")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// The bot whose sentences tilt the language model.
     #[arg(long)]
     bot: Option<PathBuf>,
@@ -104,9 +116,8 @@ enum AsrCommand {
 
 #[derive(Args)]
 struct NluArgs {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:7102")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// The bot's directory.
     #[arg(long)]
     bot: PathBuf,
@@ -116,9 +127,8 @@ struct NluArgs {
 
 #[derive(Args)]
 struct TtsArgs {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:7103")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// The bot whose standing sentences are spoken before the first call.
     #[arg(long)]
     bot: Option<PathBuf>,
@@ -204,7 +214,7 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Serve(args) => serve::serve(args).await.map(|()| true),
         Command::Gateway(args) => serve::gateway(args).await.map(|()| true),
         Command::Asr(AsrArgs { command: Some(AsrCommand::Eval(args)), .. }) => asr::eval(args).map(|()| true),
-        Command::Asr(args) => serve::asr(args.listen, args.bot.as_deref()).await.map(|()| true),
+        Command::Asr(args) => serve::asr(&args.service, args.bot.as_deref()).await.map(|()| true),
         Command::Nlu(args) => serve::nlu(args).await.map(|()| true),
         Command::Tts(args) => serve::tts(args).await.map(|()| true),
         Command::Call(args) => call::call(args).await,

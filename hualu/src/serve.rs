@@ -1,11 +1,11 @@
 //! `hualu serve` and `hualu gateway`: answers calls until it is told to stop.
 
-use crate::services::{self, Backends, until_signal};
-use crate::{BackendArgs, GatewayArgs, NluArgs, ServeArgs, TtsArgs, show};
+use crate::services::{self, Backends, Served, until_signal};
+use crate::{BackendArgs, GatewayArgs, NluArgs, ServeArgs, ServiceArgs, TtsArgs, show};
 use anyhow::Context;
 use hualu_gateway::Gateway;
 use hualu_gateway::admin::{self, Readiness};
-use hualu_gateway::config::{Config, ServiceAddress};
+use hualu_gateway::config::{Config, ServiceAddress, ServicesConfig};
 use hualu_gateway::engines::{Engines, RecognizerSource};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,12 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// How long calls may go on after the process was told to stop.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// Streams that a recognizer without a gateway takes at once.
-const STREAMS_MAX: usize = 500;
 
 /// How often histograms are folded.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -28,7 +22,7 @@ pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::
 
 /// Everything in one process.
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    let config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+    let config = load(args.config.as_deref())?;
     let backends = backends(args.backends).await?;
     let running = start_all(config, &args.bot, backends, args.prompts.as_deref()).await?;
     announce(&running.gateway);
@@ -44,27 +38,63 @@ pub async fn gateway(args: GatewayArgs) -> anyhow::Result<()> {
 }
 
 /// The recognizer alone.
-pub async fn asr(listen: SocketAddr, bot: Option<&Path>) -> anyhow::Result<()> {
-    let bound = services::serve_asr(listen, bot, STREAMS_MAX).await?;
-    println!("ready   asr at http://{bound}");
-    until_signal().await
+pub async fn asr(args: &ServiceArgs, bot: Option<&Path>) -> anyhow::Result<()> {
+    let (config, listen) = service(args, "asr", |services| &services.asr, 7_101)?;
+    let served = services::serve_asr(listen, bot, config.limits.calls_max).await?;
+    run_service("asr", served, &config).await
 }
 
 /// The dialogue alone.
 pub async fn nlu(args: NluArgs) -> anyhow::Result<()> {
+    let (config, listen) = service(&args.service, "nlu", |services| &services.nlu, 7_102)?;
     let backends = backends(args.backends).await?;
-    let bound = services::serve_nlu(args.listen, &args.bot, backends).await?;
-    println!("ready   nlu at http://{bound}");
-    until_signal().await
+    let served = services::serve_nlu(listen, &args.bot, backends).await?;
+    run_service("nlu", served, &config).await
 }
 
 /// The voice alone.
 pub async fn tts(args: TtsArgs) -> anyhow::Result<()> {
+    let (config, listen) = service(&args.service, "tts", |services| &services.tts, 7_103)?;
     let standing = args.bot.as_deref().map(services::load_bot).transpose()?;
     let standing = standing.map(|bot| bot.standing_prompts()).unwrap_or_default();
-    let bound = services::serve_tts(args.listen, &standing, args.prompts.as_deref()).await?;
-    println!("ready   tts at http://{bound}");
-    until_signal().await
+    let served = services::serve_tts(listen, &standing, args.prompts.as_deref()).await?;
+    run_service("tts", served, &config).await
+}
+
+/// The configuration of a service that runs alone, and where it listens.
+fn service(
+    args: &ServiceArgs,
+    name: &'static str,
+    address: impl Fn(&ServicesConfig) -> &ServiceAddress,
+    port: u16,
+) -> anyhow::Result<(Config, SocketAddr)> {
+    let config = load(args.config.as_deref())?;
+    let configured = || address(&config.services).listen(name).map_err(anyhow::Error::msg);
+    let listen = args.listen.map_or_else(configured, |listen| Ok(Some(listen)))?;
+    Ok((config, listen.unwrap_or_else(|| SocketAddr::new(LOOPBACK.ip(), port))))
+}
+
+/// Serves until a signal comes, then drains; a second signal ends it at once.
+async fn run_service(name: &str, served: Served, config: &Config) -> anyhow::Result<()> {
+    println!("ready   {name} at http://{}", served.address);
+    until_signal().await?;
+    tracing::info!("stopping: no new streams, those that run may end");
+    or_second_signal(served.drain(config.limits.drain)).await
+}
+
+/// Waits for the end of a drain, or for the signal that says that it is not to be waited for.
+async fn or_second_signal(drained: impl Future<Output = ()>) -> anyhow::Result<()> {
+    tokio::select! {
+        () = drained => Ok(()),
+        signalled = until_signal() => {
+            tracing::warn!("told to stop again: ending at once");
+            signalled
+        }
+    }
+}
+
+fn load(path: Option<&Path>) -> anyhow::Result<Config> {
+    Ok(path.map_or_else(|| Ok(Config::default()), Config::load)?)
 }
 
 /// A gateway with its admin server.
@@ -73,6 +103,7 @@ pub struct Running {
     pub gateway: Gateway,
     readiness: Readiness,
     stop: CancellationToken,
+    drain: Duration,
 }
 
 impl Running {
@@ -82,15 +113,14 @@ impl Running {
             tokio::spawn(show::follow(self.gateway.subscribe()));
         }
         until_signal().await?;
-        tracing::info!(calls = self.gateway.calls_active(), "stopping: calls in progress say goodbye");
-        self.end().await;
-        Ok(())
+        tracing::info!(calls = self.gateway.calls_active(), "stopping: no new calls, those in progress may end");
+        or_second_signal(self.end()).await
     }
 
     /// Drains and ends.
     pub async fn end(self) {
         self.readiness.set(false);
-        self.gateway.stop(DRAIN).await;
+        self.gateway.stop(self.drain).await;
         self.stop.cancel();
     }
 }
@@ -122,11 +152,11 @@ pub async fn start_all(
 ) -> anyhow::Result<Running> {
     let loaded = services::load_bot(bot)?;
     if config.services.nlu == ServiceAddress::Embedded {
-        let address = services::serve_nlu(LOOPBACK, bot, backends).await?;
+        let address = services::serve_nlu(LOOPBACK, bot, backends).await?.address;
         config.services.nlu = ServiceAddress::Remote(format!("http://{address}"));
     }
     if config.services.tts == ServiceAddress::Embedded {
-        let address = services::serve_tts(LOOPBACK, &loaded.standing_prompts(), prompts).await?;
+        let address = services::serve_tts(LOOPBACK, &loaded.standing_prompts(), prompts).await?.address;
         config.services.tts = ServiceAddress::Remote(format!("http://{address}"));
     }
     start_gateway(config, Some(bot), None).await
@@ -168,7 +198,7 @@ pub async fn start_gateway(
     if config.cache.is_none() {
         config.cache = prompt_cache();
     }
-    let admin = config.admin;
+    let (admin, drain) = (config.admin, config.limits.drain);
     let gateway = Gateway::start(config, engines).await?;
     let (readiness, stop) = (Readiness::default(), CancellationToken::new());
     if let Some(listen) = admin {
@@ -178,7 +208,7 @@ pub async fn start_gateway(
         println!("admin   http://{bound}/metrics");
     }
     readiness.set(true);
-    Ok(Running { gateway, readiness, stop })
+    Ok(Running { gateway, readiness, stop, drain })
 }
 
 /// Where prepared sentences are kept unless the configuration says otherwise: the user's cache folder.

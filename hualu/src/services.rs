@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
@@ -82,21 +84,41 @@ pub fn open_voice(prosody: Prosody, prompts: Option<&Path>) -> anyhow::Result<Ar
     Ok(Arc::new(voice))
 }
 
-/// Serves the recognizer on `listen`; the address that was bound.
-pub async fn serve_asr(listen: SocketAddr, bot: Option<&Path>, streams_max: usize) -> anyhow::Result<SocketAddr> {
+/// A service that was started.
+pub struct Served {
+    /// The address that was bound.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+impl Served {
+    /// Takes no new streams and lets those that run end by themselves, at most `limit`.
+    pub async fn drain(self, limit: Duration) {
+        self.stop.cancel();
+        match tokio::time::timeout(limit, self.server).await {
+            Ok(Ok(())) => tracing::info!("every stream has ended"),
+            Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
+            Err(_) => tracing::warn!("the time to drain is over: streams that still run are cut off"),
+        }
+    }
+}
+
+/// Serves the recognizer on `listen`.
+pub async fn serve_asr(listen: SocketAddr, bot: Option<&Path>, streams_max: usize) -> anyhow::Result<Served> {
     let pool = Arc::new(recognizer(bot, streams_max)?);
     let service = hualu_asr::server::Service::new(pool).into_server();
     spawn("the recognizer", listen, server().add_service(service)).await
 }
 
-/// Serves the dialogue on `listen`; the address that was bound.
-pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backends: Backends) -> anyhow::Result<SocketAddr> {
+/// Serves the dialogue on `listen`.
+pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backends: Backends) -> anyhow::Result<Served> {
     let service = hualu_nlu::server::service(load_bot(bot)?, backends)?;
     spawn("the dialogue", listen, server().add_service(service)).await
 }
 
-/// Serves the voice on `listen`, its standing sentences rendered before the first call; the address that was bound.
-pub async fn serve_tts(listen: SocketAddr, prerender: &[Say], prompts: Option<&Path>) -> anyhow::Result<SocketAddr> {
+/// Serves the voice on `listen`, its standing sentences rendered before the first call.
+pub async fn serve_tts(listen: SocketAddr, prerender: &[Say], prompts: Option<&Path>) -> anyhow::Result<Served> {
     let voice = open_voice(Prosody::default(), prompts)?;
     let speaking = {
         let (voice, says) = (Arc::clone(&voice), prerender.to_vec());
@@ -124,13 +146,83 @@ fn server() -> Server {
     Server::builder().tcp_nodelay(true).http2_keepalive_interval(Some(Duration::from_secs(10)))
 }
 
-async fn spawn(what: &'static str, listen: SocketAddr, router: Router) -> anyhow::Result<SocketAddr> {
+async fn spawn(what: &'static str, listen: SocketAddr, router: Router) -> anyhow::Result<Served> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("{what} cannot listen on {listen}"))?;
-    let bound = listener.local_addr()?;
-    tokio::spawn(async move {
-        if let Err(error) = router.serve_with_incoming(TcpListenerStream::new(listener)).await {
+    let address = listener.local_addr()?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let server = tokio::spawn(async move {
+        if let Err(error) = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await {
             tracing::error!(%error, "{what} ended");
         }
     });
-    Ok(bound)
+    Ok(Served { address, stop, server })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hualu_core::dialogue::{CallEvent, CallInput, CallStarted};
+    use hualu_core::{CallId, TurnId};
+    use hualu_proto::nlu::v1::dialogue_client::DialogueClient;
+    use tokio::sync::mpsc;
+    use tokio_stream::wrappers::ReceiverStream;
+    use tonic::transport::{Channel, Endpoint};
+
+    async fn connect(address: SocketAddr) -> Result<DialogueClient<Channel>, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        endpoint.connect().await.map(DialogueClient::new)
+    }
+
+    /// The dialogue of the sample hotline; its back ends are not needed for a greeting.
+    async fn serve_hotline() -> Served {
+        let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bots/hotline_10086");
+        let nowhere = hualu_nlu::backend_mock::addresses(SocketAddr::from(([127, 0, 0, 1], 9)));
+        serve_nlu(SocketAddr::from(([127, 0, 0, 1], 0)), &bot, nowhere).await.expect("a good bot")
+    }
+
+    fn hello() -> CallInput {
+        let started = CallStarted {
+            call: CallId::new("c"),
+            bot: String::new(),
+            caller: String::new().into(),
+            called: String::new().into(),
+            variables: BTreeMap::new(),
+        };
+        CallInput { turn: TurnId(0), budget: Duration::from_millis(100), event: CallEvent::Started(started) }
+    }
+
+    #[tokio::test]
+    async fn a_draining_service_takes_no_new_streams_and_serves_those_that_run() {
+        let served = serve_hotline().await;
+        let address = served.address;
+        let mut client = connect(address).await.expect("it listens");
+        let (events, queue) = mpsc::channel(4);
+        let mut answers = client.converse(ReceiverStream::new(queue)).await.expect("a stream").into_inner();
+
+        let draining = tokio::spawn(served.drain(Duration::from_secs(60)));
+        let mut refused = false;
+        for _ in 0..100 {
+            refused = connect(address).await.is_err();
+            if refused {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert!(refused, "no new streams");
+        events.send(hello().into()).await.expect("the stream is open");
+        assert!(answers.message().await.expect("no fault").is_some(), "the greeting is still given");
+        drop(events);
+        while answers.message().await.expect("it ends well").is_some() {}
+        draining.await.expect("it ends with its last stream");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_outlasts_the_drain_is_cut_off() {
+        let served = serve_hotline().await;
+        let mut client = connect(served.address).await.expect("it listens");
+        let (_events, queue) = mpsc::channel(4);
+        let _answers = client.converse(ReceiverStream::new(queue)).await.expect("a stream");
+        served.drain(Duration::from_millis(10)).await;
+    }
 }

@@ -1,13 +1,14 @@
 //! The task of one call: between its session on the media thread, its SIP leg and its engines.
 
-use crate::engines::{CallPort, Conversation, Engines, RecognizerSource, RemoteStream, Speaker};
+use crate::engines::{CallPort, Conversation, Engines, Limits, RecognizerSource, RemoteStream, Speaker};
 use crate::events::{EventSender, GatewayEvent};
 use crate::media_call::Order;
 use crate::metrics;
 use crate::negotiation;
 use crate::shard::Command;
 use hualu_core::CallId;
-use hualu_session::{EndReason, Input, SessionEvent, Termination};
+use hualu_session::{EndReason, Input, Key, SessionEvent, Termination};
+use hualu_sip::sdp::SessionDescription;
 use hualu_sip::{CallLeg, EndedBy, LegEvent, Reoffer, TransferOutcome};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) struct CallTask {
     pub leg_events: mpsc::Receiver<LegEvent>,
     pub port: CallPort,
     pub engines: Engines,
+    pub limits: Limits,
     pub orders: mpsc::Receiver<Order>,
     pub ended: oneshot::Receiver<Termination>,
     pub events: EventSender,
@@ -34,16 +36,15 @@ pub(crate) struct CallTask {
 impl CallTask {
     /// Runs until the session has ended; the dialog is ended with it.
     pub async fn run(mut self) -> Termination {
-        let mut conversation =
-            Conversation::new(self.engines.dialogue.clone(), self.engines.connect_timeout, self.port.clone());
-        let mut speaker = Speaker::new(self.engines.voice.clone(), self.id.clone(), self.port.clone());
+        let mut conversation = Conversation::new(self.engines.dialogue.clone(), self.limits, self.port.clone());
+        let mut speaker = Speaker::new(self.engines.voice.clone(), self.id.clone(), self.limits, self.port.clone());
         let mut recognizer = match &self.engines.recognizer {
             RecognizerSource::Embedded(_) => None,
             RecognizerSource::Remote(client) => Some(RemoteStream::new(
                 client.clone(),
                 &self.id,
                 &self.engines.language_model,
-                self.engines.connect_timeout,
+                self.limits,
                 self.port.clone(),
             )),
         };
@@ -87,6 +88,13 @@ impl CallTask {
     async fn leg_event(&mut self, event: Option<LegEvent>) -> bool {
         match event {
             Some(LegEvent::Reoffer(reoffer)) => self.reoffer(reoffer).await,
+            Some(LegEvent::Keys(keys)) => {
+                for key in keys.reveal().chars().filter_map(Key::from_char) {
+                    self.port.input(Input::Key(key)).await;
+                }
+            }
+            // The answer to an offer of ours, when a re-INVITE had none.
+            Some(LegEvent::Established { answer: Some(answer) }) => self.answered(&answer).await,
             Some(LegEvent::Ended(ended)) => {
                 tracing::debug!(call = %self.id, by = ?ended.by, code = ended.code, "dialog ended");
                 let reason = match ended.by {
@@ -106,7 +114,8 @@ impl CallTask {
     }
 
     async fn reoffer(&mut self, reoffer: Reoffer) {
-        // A late offer in mid-call is answered with what we have.
+        // Without an offer ours is what we have; its answer comes in the ACK.
+        let is_late = reoffer.offer.is_none();
         let answer = match &reoffer.offer {
             None => Ok(self.media.answer.clone()),
             Some(offer) => negotiation::renegotiate(&mut self.media, offer),
@@ -114,14 +123,29 @@ impl CallTask {
         match answer {
             Ok(answer) => {
                 reoffer.accept(&answer).await;
-                self.port.shard.send_async(Command::Redirect(self.port.key, self.media.remote)).await;
-                self.port.input(Input::Media(self.media.params)).await;
+                if !is_late {
+                    self.use_media().await;
+                }
             }
             Err(error) => {
                 tracing::info!(call = %self.id, %error, "offer refused");
                 reoffer.reject(488).await;
             }
         }
+    }
+
+    async fn answered(&mut self, answer: &SessionDescription) {
+        match negotiation::settle(&mut self.media, answer) {
+            Ok(()) => self.use_media().await,
+            // The media stays as it was, and so does the call.
+            Err(error) => tracing::info!(call = %self.id, %error, "answer of no use"),
+        }
+    }
+
+    /// Tells the session and its sockets what was agreed on.
+    async fn use_media(&self) {
+        self.port.shard.send_async(Command::Redirect(self.port.key, self.media.remote)).await;
+        self.port.input(Input::Media(self.media.params)).await;
     }
 
     /// Hands the call over in the background: the dialog may end, and its events must be read, meanwhile.

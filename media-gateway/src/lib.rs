@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod engines;
 mod events;
+mod fault;
 mod listener;
 mod media_call;
 pub mod metrics;
@@ -17,6 +18,7 @@ pub mod phone;
 mod ports;
 mod prompts;
 mod recorder;
+mod setup;
 mod shard;
 
 pub use events::GatewayEvent;
@@ -28,6 +30,7 @@ use crate::engines::Engines;
 use crate::events::EventSender;
 use crate::listener::Door;
 use crate::ports::Ports;
+use crate::prompts::{RETRY_FIRST, Shelf};
 use crate::recorder::Recorder;
 use crate::shard::Shard;
 use hualu_sip::{SipConfig, SipHandle, SipStack};
@@ -37,6 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
 
 /// Time for the last BYEs to be sent before SIP ends.
 const BYE_GRACE: Duration = Duration::from_millis(300);
@@ -48,6 +52,8 @@ pub struct Gateway {
     shards: Vec<Shard>,
     recorder: Option<Arc<Recorder>>,
     prompt_source: PromptSource,
+    /// Asks the voice again for the prepared sentences.
+    preparing: Option<JoinHandle<()>>,
 }
 
 /// Why a gateway does not start.
@@ -82,9 +88,7 @@ impl Gateway {
         let recorder = config.record.clone().map(Recorder::start).transpose().map_err(thread("the recorder"))?;
         let recorder = recorder.map(Arc::new);
         let (prompts, prompt_source) = prompts::prepare(&engines.voice, config.cache.as_deref()).await;
-        if prompt_source == PromptSource::Tone {
-            tracing::warn!("the voice never answered: prepared sentences are tones until the next start");
-        }
+        let prompts = Shelf::new(prompts);
         let (sip, incoming) = SipStack::start(SipConfig {
             udp: config.sip.udp,
             tcp: config.sip.tcp,
@@ -94,13 +98,17 @@ impl Gateway {
             ..SipConfig::default()
         })
         .await?;
+        let preparing = (prompt_source == PromptSource::Tone).then(|| {
+            tracing::warn!("the voice never answered: prepared sentences are tones until it does");
+            tokio::spawn(prompts::retry(engines.voice.clone(), config.cache.clone(), prompts.clone(), RETRY_FIRST))
+        });
         let door = Arc::new(Door {
             ports: Ports::new(config.media.bind, config.media.port_min, config.media.port_max),
             transfer: Arc::new(config.transfer.clone()),
             config,
             engines,
             shards: shards.iter().map(|shard| shard.handle.clone()).collect(),
-            prompts: Arc::new(prompts),
+            prompts,
             recorder: recorder.clone(),
             events: EventSender::new(),
             ready: AtomicBool::new(true),
@@ -109,7 +117,7 @@ impl Gateway {
             live: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&door).run(incoming));
-        Ok(Self { door, sip, shards, recorder, prompt_source })
+        Ok(Self { door, sip, shards, recorder, prompt_source, preparing })
     }
 
     /// The UDP and TCP addresses that SIP is spoken at.
@@ -118,7 +126,7 @@ impl Gateway {
         (self.sip.udp_address(), self.sip.tcp_address())
     }
 
-    /// How the prepared sentences came about.
+    /// How the prepared sentences came about at the start.
     #[must_use]
     pub const fn prompt_source(&self) -> PromptSource {
         self.prompt_source
@@ -142,8 +150,14 @@ impl Gateway {
         self.door.events.subscribe()
     }
 
-    /// Takes no more calls, lets those in progress say goodbye for at most `limit`, then ends everything.
+    /// Takes no more calls, lets those in progress end by themselves for at most `limit`, lets the rest hear a prepared
+    /// goodbye, then ends everything.
     pub async fn stop(self, limit: Duration) {
+        // Peers that probe with OPTIONS go elsewhere.
+        self.sip.set_accepting(false);
+        if let Some(preparing) = &self.preparing {
+            preparing.abort();
+        }
         self.door.drain(limit).await;
         // The last calls' BYEs are on their way, and the stack forgets calls when it ends.
         tokio::time::sleep(BYE_GRACE).await;

@@ -3,7 +3,7 @@
 use crate::metrics;
 use crate::ports::PortPair;
 use crate::recorder::RecorderHandle;
-use hualu_asr::StreamHandle;
+use hualu_asr::{Dropped, StreamHandle};
 use hualu_core::speech::RecognizeCommand;
 use hualu_core::{CallId, Stage, TurnId, VoiceActivity};
 use hualu_rtp::SourceLatch;
@@ -149,9 +149,7 @@ impl MediaCall {
             match self.session.poll_output() {
                 Output::Timeout(due) => match failed.take() {
                     // An order that found no room is a failed engine, and the session has an answer to that.
-                    Some((stage, turn)) => {
-                        let reason = Failure::Overloaded;
-                        let input = Input::Failed { stage, turn, clause: None, reason };
+                    Some(input) => {
                         if let Err(error) = self.session.handle_input(now, input) {
                             tracing::error!(call = %self.id, %error, "input refused");
                         }
@@ -171,43 +169,50 @@ impl MediaCall {
         }
     }
 
-    /// Passes one order on; the stage and turn that failed when there was no room.
-    fn order(&mut self, output: Output) -> Option<(Stage, TurnId)> {
-        let (order, at) = match output {
+    /// Passes one order on; what the session is to be told when there was no room.
+    fn order(&mut self, output: Output) -> Option<Input<'static>> {
+        let (order, lost) = match output {
             Output::Recognize(command) => return self.recognize(command),
             Output::Converse(input) => {
-                let at = (Stage::Nlu, input.turn);
-                (Order::Converse(input), Some(at))
+                let lost = failed(Stage::Nlu, input.turn, Failure::Overloaded);
+                (Order::Converse(input), Some(lost))
             }
             Output::Synthesize(command) => {
-                let at = (Stage::Tts, command.turn);
-                (Order::Synthesize(command), Some(at))
+                let lost = failed(Stage::Tts, command.turn, Failure::Overloaded);
+                (Order::Synthesize(command), Some(lost))
             }
             Output::Cancel { clause, .. } => (Order::Cancel(clause), None),
-            Output::Transfer { target, .. } => (Order::Transfer(target), None),
+            Output::Transfer { target, .. } => (Order::Transfer(target), Some(Input::TransferFailed)),
             Output::Event(event) => (Order::Event(event), None),
             _ => return None,
         };
         if self.orders.try_send(order).is_err() {
             metrics::queue_full("call");
-            return at;
+            return lost;
         }
         None
     }
 
-    fn recognize(&mut self, command: RecognizeCommand) -> Option<(Stage, TurnId)> {
+    fn recognize(&mut self, command: RecognizeCommand) -> Option<Input<'static>> {
         if let RecognizeCommand::Start { turn, .. } = &command {
             self.turn = *turn;
         }
-        let sent = match &self.recognizer {
-            Recognizer::Embedded(stream) => stream.send(command).is_ok(),
-            Recognizer::Remote => self.orders.try_send(Order::Recognize(command)).is_ok(),
+        let reason = match &self.recognizer {
+            Recognizer::Embedded(stream) => match stream.send(command) {
+                Ok(()) => return None,
+                // A fault of ours ended the stream, and said so: the call has no ears any more.
+                Err(Dropped::Closed) => Failure::Broken,
+                Err(_) => Failure::Overloaded,
+            },
+            Recognizer::Remote => match self.orders.try_send(Order::Recognize(command)) {
+                Ok(()) => return None,
+                Err(_) => Failure::Overloaded,
+            },
         };
-        if sent {
-            return None;
+        if reason == Failure::Overloaded {
+            metrics::queue_full("asr");
         }
-        metrics::queue_full("asr");
-        Some((Stage::Asr, self.turn))
+        Some(failed(Stage::Asr, self.turn, reason))
     }
 
     fn transmit(&self, packet: &[u8]) {
@@ -231,6 +236,10 @@ impl MediaCall {
             let _ = ended.send(termination);
         }
     }
+}
+
+const fn failed(stage: Stage, turn: TurnId, reason: Failure) -> Input<'static> {
+    Input::Failed { stage, turn, clause: None, reason }
 }
 
 fn count_socket_error(error: &io::Error) {

@@ -1,7 +1,7 @@
 //! Metric families of the gateway. Labels come from closed enums, never from ids.
 
 use hualu_core::Stage;
-use hualu_session::{Missed, SessionEvent, Termination, TurnRecord};
+use hualu_session::{MediaStats, Missed, SessionEvent, Termination, TurnRecord};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// Describes every family once, so that `/metrics` explains itself.
@@ -18,7 +18,10 @@ pub fn describe() {
     describe_counter!("hualu_barge_ins_total", "Prompts interrupted by callers");
     describe_counter!("hualu_queue_full_total", "Items dropped because a queue was full, by queue");
     describe_counter!("hualu_socket_errors_total", "Errors of media sockets");
-    describe_counter!("hualu_rtp_packets_total", "RTP and RTCP packets that were not taken, by outcome");
+    describe_counter!(
+        "hualu_rtp_packets_total",
+        "Packets by direction and outcome; strangers' at once, the others of a call when it ends"
+    );
     describe_counter!("hualu_recording_errors_total", "Recordings that could not be written");
 }
 
@@ -71,7 +74,22 @@ pub(crate) fn session_event(event: &SessionEvent) {
         SessionEvent::BargedIn { .. } => counter!("hualu_barge_ins_total").increment(1),
         SessionEvent::Overflow { queue } => queue_full(queue),
         SessionEvent::TurnEnded(record) => turn_ended(record),
+        SessionEvent::Media(stats) => media(stats),
         _ => {}
+    }
+}
+
+/// Counts the packets of a call that is over.
+fn media(stats: &MediaStats) {
+    let lost = u64::try_from(stats.lost).unwrap_or(0);
+    for (direction, outcome, packets) in [
+        ("in", "received", stats.received),
+        ("in", "lost", lost),
+        ("in", "refused", stats.refused),
+        ("out", "sent", stats.sent),
+        ("out", "skipped", stats.skipped),
+    ] {
+        counter!("hualu_rtp_packets_total", "direction" => direction, "outcome" => outcome).increment(packets);
     }
 }
 

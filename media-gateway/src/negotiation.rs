@@ -2,12 +2,13 @@
 
 use hualu_session::{Law, MediaParams};
 use hualu_sip::offer_answer::{self, Codec, LocalMedia, Negotiated, NegotiationError};
-use hualu_sip::sdp::SessionDescription;
+use hualu_sip::sdp::{Direction, SessionDescription};
 use std::net::SocketAddr;
 
 /// What both sides agreed on, and our side of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Agreed {
+    /// Our description: the answer, or the offer when the INVITE had none.
     pub answer: SessionDescription,
     pub params: MediaParams,
     pub remote: SocketAddr,
@@ -19,16 +20,59 @@ pub(crate) struct Agreed {
 /// # Errors
 /// [`NegotiationError`]: refuse with 488.
 pub(crate) fn answer(offer: &SessionDescription, local: SocketAddr) -> Result<Agreed, NegotiationError> {
-    let local = LocalMedia {
-        address: local,
+    let local = local_media(local);
+    let (answer, negotiated) = offer_answer::answer(offer, &local)?;
+    Ok(Agreed { answer, params: params(new_stream(), &negotiated), remote: negotiated.remote, local })
+}
+
+/// Our side of a call whose INVITE had no offer: our own one, whose answer comes in the ACK (RFC 3261 §13.2.1).
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    pub offer: SessionDescription,
+    local: LocalMedia,
+}
+
+/// Makes our offer for a call, with our media at `local`.
+pub(crate) fn offer(local: SocketAddr) -> Offered {
+    let local = local_media(local);
+    Offered { offer: offer_answer::offer(&local, Direction::SendRecv), local }
+}
+
+impl Offered {
+    /// Takes the answer.
+    ///
+    /// # Errors
+    /// [`NegotiationError`]: end the call, it has no media.
+    pub fn accept(self, answer: &SessionDescription) -> Result<Agreed, NegotiationError> {
+        let negotiated = offer_answer::accept_answer(&self.offer, answer, &self.local)?;
+        let params = params(new_stream(), &negotiated);
+        Ok(Agreed { answer: self.offer, params, remote: negotiated.remote, local: self.local })
+    }
+}
+
+/// Takes the answer to a later offer of ours, which repeated our side of `agreed` because a re-INVITE had none.
+///
+/// # Errors
+/// [`NegotiationError`]; the session stays as it was.
+pub(crate) fn settle(agreed: &mut Agreed, answer: &SessionDescription) -> Result<(), NegotiationError> {
+    let negotiated = offer_answer::accept_answer(&agreed.answer, answer, &agreed.local)?;
+    agreed.params = params(agreed.params, &negotiated);
+    agreed.remote = negotiated.remote;
+    Ok(())
+}
+
+fn local_media(address: SocketAddr) -> LocalMedia {
+    LocalMedia {
+        address,
         // 63 bits: some peers read the session id as a signed number.
         session_id: u64::from(rand::random::<u32>()),
         version: 1,
         codecs: Codec::ALL.to_vec(),
-    };
-    let (answer, negotiated) = agree(offer, &local)?;
-    let stream = MediaParams::new(Law::A, rand::random(), rand::random(), rand::random());
-    Ok(Agreed { answer, params: params(stream, &negotiated), remote: negotiated.remote, local })
+    }
+}
+
+fn new_stream() -> MediaParams {
+    MediaParams::new(Law::A, rand::random(), rand::random(), rand::random())
 }
 
 /// Answers a later offer of the same call: hold, resume, another address or codec. `agreed` changes only on success.
@@ -40,19 +84,12 @@ pub(crate) fn renegotiate(
     offer: &SessionDescription,
 ) -> Result<SessionDescription, NegotiationError> {
     let local = LocalMedia { version: agreed.local.version + 1, ..agreed.local.clone() };
-    let (answer, negotiated) = agree(offer, &local)?;
+    let (answer, negotiated) = offer_answer::answer(offer, &local)?;
     agreed.local = local;
     agreed.params = params(agreed.params, &negotiated);
     agreed.remote = negotiated.remote;
     agreed.answer = answer.clone();
     Ok(answer)
-}
-
-/// Sessions take G.711 under its static payload types only, so a renumbered one is no common codec yet.
-fn agree(offer: &SessionDescription, local: &LocalMedia) -> Result<(SessionDescription, Negotiated), NegotiationError> {
-    let (answer, negotiated) = offer_answer::answer(offer, local)?;
-    let is_static = negotiated.payload_type == negotiated.codec.payload_type();
-    if is_static { Ok((answer, negotiated)) } else { Err(NegotiationError::NoCodec) }
 }
 
 fn params(stream: MediaParams, negotiated: &Negotiated) -> MediaParams {
@@ -61,6 +98,7 @@ fn params(stream: MediaParams, negotiated: &Negotiated) -> MediaParams {
             Codec::Pcma => Law::A,
             Codec::Pcmu => Law::Mu,
         },
+        payload_type: negotiated.payload_type,
         telephone_event: negotiated.event_payload_type,
         ptime: negotiated.ptime,
         sends: negotiated.direction.sends(),
@@ -88,6 +126,37 @@ mod tests {
         let hold = SessionDescription::parse(format!("{OFFER}a=inactive\r\n").as_bytes()).expect("a good offer");
         renegotiate(&mut agreed, &hold).expect("still a common codec");
         assert!(!agreed.params.sends && !agreed.params.receives);
+        assert_eq!(agreed.params.ssrc, ssrc);
+    }
+
+    fn sdp(media: &str) -> SessionDescription {
+        let text = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n{media}");
+        SessionDescription::parse(text.as_bytes()).expect("a good description")
+    }
+
+    #[test]
+    fn a_renumbered_codec_is_taken_under_its_number() {
+        let local = "198.51.100.1:20000".parse().expect("an address");
+        let offer =
+            sdp("m=audio 4000 RTP/AVP 98 101\r\na=rtpmap:98 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n");
+        let agreed = answer(&offer, local).expect("a common codec");
+        assert_eq!((agreed.params.law, agreed.params.payload_type), (Law::A, 98));
+        assert!(agreed.answer.to_string().contains("a=rtpmap:98 PCMA/8000"), "{}", agreed.answer);
+    }
+
+    #[test]
+    fn a_late_offer_is_ours_and_its_answer_sets_the_media() {
+        let local = "198.51.100.1:20000".parse().expect("an address");
+        let offered = offer(local);
+        assert_eq!(offered.offer.media[0].formats, ["8", "0", "101"]);
+        let answered = sdp("m=audio 4000 RTP/AVP 0\r\n");
+        let mut agreed = offered.clone().accept(&answered).expect("it fits");
+        assert_eq!((agreed.params.law, agreed.params.payload_type), (Law::Mu, 0));
+        assert_eq!((agreed.params.telephone_event, agreed.remote.port()), (None, 4_000));
+        assert!(offered.accept(&sdp("m=audio 4000 RTP/AVP 18\r\n")).is_err());
+        let ssrc = agreed.params.ssrc;
+        settle(&mut agreed, &sdp("m=audio 5000 RTP/AVP 8\r\na=sendonly\r\n")).expect("it fits");
+        assert_eq!((agreed.params.law, agreed.remote.port(), agreed.params.sends), (Law::A, 5_000, false));
         assert_eq!(agreed.params.ssrc, ssrc);
     }
 }

@@ -10,7 +10,8 @@ use hualu_session::{Clip, Prompts};
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tonic::transport::Channel;
 
@@ -36,8 +37,46 @@ pub enum PromptSource {
     Voice,
     /// Some or all come from an earlier start.
     Disk,
-    /// Some are tones: the voice never answered.
+    /// Some are tones: the voice did not answer.
     Tone,
+}
+
+/// The first pause before the voice is asked again.
+pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// Pauses double up to this.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// The prepared sentences as new calls find them. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Shelf(Arc<RwLock<Arc<Prompts>>>);
+
+impl Shelf {
+    pub fn new(prompts: Prompts) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(prompts))))
+    }
+
+    /// What a call that begins now is given; it keeps these to its end.
+    pub fn current(&self) -> Arc<Prompts> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, prompts: Prompts) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(prompts);
+    }
+}
+
+/// Asks the voice again, after pauses that double from `first` to a minute, until every sentence is there as words.
+pub(crate) async fn retry(voice: VoiceClient<Channel>, cache: Option<PathBuf>, shelf: Shelf, first: Duration) {
+    let mut pause = first;
+    loop {
+        tokio::time::sleep(pause).await;
+        let (prompts, source) = prepare(&voice, cache.as_deref()).await;
+        if source != PromptSource::Tone {
+            tracing::info!("the voice answers: new calls hear the prepared sentences as words");
+            return shelf.replace(prompts);
+        }
+        pause = (pause * 2).min(RETRY_MAX);
+    }
 }
 
 /// Prepares all sentences. `cache` is the directory in which they are kept.
@@ -155,4 +194,69 @@ fn tone() -> Vec<i16> {
             if silent { 0 } else { (phase.sin() * 3_277.0) as i16 }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hualu_proto::tts::v1 as wire;
+    use hualu_proto::tts::v1::voice_server::{Voice, VoiceServer};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::net::TcpListener;
+    use tokio_stream::wrappers::TcpListenerStream;
+    use tonic::transport::{Endpoint, Server};
+    use tonic::{Request, Response, Status};
+
+    /// A voice that is not there for its first requests, and then speaks each clause as 100 ms of one value.
+    struct LateVoice {
+        refusals: AtomicUsize,
+    }
+
+    #[tonic::async_trait]
+    impl Voice for LateVoice {
+        type SynthesizeStream = tokio_stream::Iter<std::vec::IntoIter<Result<wire::SynthesizeResponse, Status>>>;
+
+        async fn synthesize(
+            &self,
+            request: Request<wire::SynthesizeRequest>,
+        ) -> Result<Response<Self::SynthesizeStream>, Status> {
+            let less = |left: usize| left.checked_sub(1);
+            if self.refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok() {
+                return Err(Status::unavailable("not yet"));
+            }
+            let request = request.into_inner();
+            let event = SynthesizeEvent {
+                turn: TurnId(request.turn),
+                clause: ClauseId(request.clause),
+                pcm: vec![77; 800],
+                source: hualu_core::speech::AudioSource::Engine,
+                last: true,
+            };
+            Ok(Response::new(tokio_stream::iter(vec![Ok(event.into())])))
+        }
+    }
+
+    async fn late_voice(refusals: usize) -> VoiceClient<Channel> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let service = VoiceServer::new(LateVoice { refusals: AtomicUsize::new(refusals) });
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        VoiceClient::new(Endpoint::from_shared(format!("http://{address}")).expect("an address").connect_lazy())
+    }
+
+    #[tokio::test]
+    async fn a_voice_that_comes_late_is_asked_again_and_kept_on_disk() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let cache = Some(directory.path().to_owned());
+        let voice = late_voice(4).await;
+        let (prompts, source) = prepare(&voice, cache.as_deref()).await;
+        assert_eq!(source, PromptSource::Tone);
+        let shelf = Shelf::new(prompts);
+        let early = shelf.current();
+        retry(voice, cache.clone(), shelf.clone(), Duration::from_millis(1)).await;
+        assert_eq!(&shelf.current().goodbye.pcm()[..], [77; 800], "new calls hear words");
+        assert_ne!(early.goodbye.pcm().len(), 800, "a call in progress keeps what it began with");
+        let (_, source) = prepare(&late_voice(usize::MAX).await, cache.as_deref()).await;
+        assert_eq!(source, PromptSource::Disk, "the next start needs no voice");
+    }
 }

@@ -5,6 +5,7 @@
 //! senders wake the poll.
 
 use crate::clock;
+use crate::fault::guarded;
 use crate::media_call::{MediaCall, NewCall};
 use crate::metrics;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
@@ -12,7 +13,6 @@ use hualu_session::Input;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::HashMap;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -103,7 +103,8 @@ impl Shard {
         let calls = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&calls);
         // Made on its own thread, for the detectors in its calls may not be moved to another.
-        let body = move || Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048] }.run();
+        let body =
+            move || Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048], due: Vec::new() }.run();
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?;
         Ok(Self { handle: ShardHandle { queue, waker, calls }, thread: Some(thread) })
     }
@@ -125,6 +126,8 @@ struct Loop {
     calls: HashMap<CallKey, Slot>,
     count: Arc<AtomicUsize>,
     buffer: Vec<u8>,
+    /// The calls that this wake serves; kept, so that a wake allocates nothing.
+    due: Vec<CallKey>,
 }
 
 struct Slot {
@@ -180,7 +183,9 @@ impl Loop {
     }
 
     fn accept(&mut self, key: CallKey, new: NewCall) {
-        let mut call = MediaCall::new(clock::now(), new);
+        let id = new.config.call.clone();
+        // A panic drops the call's way to say how it ended, by which its task knows.
+        let Some(mut call) = guarded(&id, || MediaCall::new(clock::now(), new)) else { return };
         let (rtp, control) = call.sockets();
         let tokens = (Token(key.0 as usize * 2), Token(key.0 as usize * 2 + 1));
         let registered = self
@@ -200,10 +205,10 @@ impl Loop {
 
     fn serve_calls(&mut self) {
         let now = clock::now();
-        let due: Vec<CallKey> =
-            self.calls.iter().filter(|(_, slot)| slot.readable || slot.due <= now).map(|(key, _)| *key).collect();
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(self.calls.iter().filter(|(_, slot)| slot.readable || slot.due <= now).map(|(key, _)| *key));
         let mut buffer = std::mem::take(&mut self.buffer);
-        for key in due {
+        for key in due.drain(..) {
             let readable = self.calls.get(&key).is_some_and(|slot| slot.readable);
             let mut more = false;
             self.with_call(key, |call, now| {
@@ -217,18 +222,18 @@ impl Loop {
             }
         }
         self.buffer = buffer;
+        self.due = due;
     }
 
     /// Runs `serve` on one call and notes when it is due next (`None`: it is over). A panic ends this call alone.
     fn with_call(&mut self, key: CallKey, serve: impl FnOnce(&mut MediaCall, Instant) -> Option<Instant>) {
         let Some(slot) = self.calls.get_mut(&key) else { return };
         let now = clock::now();
-        match catch_unwind(AssertUnwindSafe(|| serve(&mut slot.call, now))) {
-            Ok(Some(due)) => slot.due = due,
-            Ok(None) => self.remove(key),
-            Err(_) => {
-                tracing::error!(call = %slot.call.id(), "a fault of ours ended this call");
-                metrics::call_panicked();
+        let id = slot.call.id().clone();
+        match guarded(&id, || serve(&mut slot.call, now)) {
+            Some(Some(due)) => slot.due = due,
+            Some(None) => self.remove(key),
+            None => {
                 slot.call.fail();
                 self.remove(key);
             }
@@ -323,6 +328,24 @@ mod tests {
         let remote = phone.local_addr().expect("bound");
         let new = NewCall { config, ports, remote, vad, recognizer: Recognizer::Remote, orders, ended, recorder: None };
         (new, Call { phone, bot, ended: end, _orders: order_queue })
+    }
+
+    #[test]
+    fn a_panic_while_a_call_is_set_up_ends_it_and_no_other() {
+        let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 16_508, 16_515);
+        let shard = Shard::start(98).expect("a thread");
+        let (new, mut sound) = new_call("sound", ports.take().expect("a pair"), || Box::new(Deaf));
+        shard.handle.send(Command::Accept(CallKey(1), Box::new(new)));
+        let (new, faulty) = new_call("faulty", ports.take().expect("a pair"), || panic!("a fault of ours"));
+        shard.handle.send(Command::Accept(CallKey(2), Box::new(new)));
+        assert!(faulty.ended.blocking_recv().is_err(), "its task is told");
+        let mut buffer = [0; 2_048];
+        for _ in 0..5 {
+            sound.phone.recv(&mut buffer).expect("the other call still sends");
+        }
+        assert!(sound.ended.try_recv().is_err(), "the other call goes on");
+        assert_eq!(shard.handle.load(), 1);
+        shard.stop();
     }
 
     #[test]

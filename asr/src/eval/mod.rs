@@ -14,7 +14,7 @@ use crate::error::AsrError;
 use crate::language::LanguageModel;
 use crate::stream::Stream;
 use hualu_core::SampleRate;
-use hualu_core::dialogue::Expect;
+use hualu_core::dialogue::{Expect, Hypothesis};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,14 +100,14 @@ pub fn run(options: &Options) -> Result<Report, AsrError> {
 ///
 /// # Errors
 /// [`AsrError`] when the model cannot be opened or run.
-pub fn transcribe(model: &Path, words: &Arc<LanguageModel>, samples: &[i16]) -> Result<String, AsrError> {
+pub fn transcribe(model: &Path, words: &Arc<LanguageModel>, samples: &[i16]) -> Result<Hypothesis, AsrError> {
     let mut engine = engine::open(model)?;
     let state = engine.new_state();
     let spec = engine.spec().clone();
     let mut stream = Stream::new(&spec, state, SampleRate::HZ_8000, words, DecoderOptions::default());
     stream.start(Expect::Free);
     recognize(&mut stream, engine.as_mut(), samples)?;
-    Ok(stream.hypothesis().text.into_revealed())
+    Ok(stream.hypothesis())
 }
 
 struct Timing {

@@ -12,7 +12,7 @@ pub enum Dropped {
     /// The worker is behind by the whole queue; its oldest order was dropped to make room.
     #[error("recognizer queue full: the oldest order was dropped")]
     Oldest,
-    /// The worker has stopped.
+    /// The worker has stopped, or a fault of ours ended this stream.
     #[error("recognizer stream closed")]
     Closed,
 }
@@ -34,8 +34,8 @@ pub struct Writer {
     oldest: Receiver<Order>,
     wake: Sender<()>,
     turn: AtomicU32,
-    /// Never sent through: its drop tells the worker. `orders` cannot, because `oldest` keeps that channel open.
-    _alive: Sender<()>,
+    /// Never sent through: either end's drop tells the other. `orders` cannot, because `oldest` keeps that channel open.
+    alive: Sender<()>,
 }
 
 /// The worker's end.
@@ -58,7 +58,7 @@ pub enum Idle {
 pub fn queue(len: usize, wake: Sender<()>) -> (Writer, Reader) {
     let (orders, reader) = bounded(len.max(1));
     let (alive_writer, alive) = bounded(0);
-    let writer = Writer { orders, oldest: reader.clone(), wake, turn: AtomicU32::new(0), _alive: alive_writer };
+    let writer = Writer { orders, oldest: reader.clone(), wake, turn: AtomicU32::new(0), alive: alive_writer };
     (writer, Reader { orders: reader, alive })
 }
 
@@ -73,6 +73,9 @@ impl Writer {
             RecognizeCommand::End { turn, .. } | RecognizeCommand::Cancel { turn } => *turn,
             RecognizeCommand::Audio(_) => TurnId(self.turn.load(Ordering::Relaxed)),
         };
+        if let Err(TrySendError::Disconnected(())) = self.alive.try_send(()) {
+            return Err(Dropped::Closed);
+        }
         let mut order = Order { turn, command };
         let mut dropped = false;
         loop {
@@ -159,6 +162,14 @@ mod tests {
         let (wake, woken) = bounded(1);
         let (writer, _reader) = queue(2, wake);
         drop(woken);
+        assert_eq!(writer.send(audio()), Err(Dropped::Closed));
+    }
+
+    #[test]
+    fn a_stream_that_its_worker_gave_up_is_told_to_the_caller() {
+        let (wake, _woken) = bounded(1);
+        let (writer, reader) = queue(2, wake);
+        drop(reader);
         assert_eq!(writer.send(audio()), Err(Dropped::Closed));
     }
 }

@@ -79,7 +79,7 @@ impl CallSession {
             exchange: Exchange::new(TurnId(0), Cause::Started, now),
             open: false,
             ears: Ears::new(config.turn.speech, detector),
-            receiver: Receiver::new(config.media.telephone_event, config.media.ssrc),
+            receiver: Receiver::new(&config.media),
             transmitter: Transmitter::new(now, &config.media),
             tape: config.record.then(Tape::new),
             reply: Reply::default(),
@@ -168,6 +168,7 @@ impl CallSession {
             Input::Spoken(event) => self.on_spoken(event),
             Input::Failed { stage, turn, clause, reason } => self.on_failed(stage, turn, clause, reason),
             Input::HangUp(reason) => self.end(crate::Termination::new(reason)),
+            Input::Key(key) => self.on_signalled_key(key),
             Input::Drain => self.say_goodbye(EndReason::Shutdown),
             Input::TransferFailed => self.on_transfer_failed(),
             Input::Media(media) => self.on_media(media),
@@ -201,6 +202,7 @@ impl CallSession {
             Timer::MediaTimeout => self.end(crate::Termination::new(EndReason::MediaTimeout)),
             Timer::MaxCall => self.say_goodbye(EndReason::CallTooLong),
             Timer::Linger => self.leave_now(),
+            Timer::Transfer => self.on_transfer_failed(),
             Timer::Report => {
                 self.report(false);
                 self.timers.set(Timer::Report, self.now + REPORT_EVERY);
@@ -216,7 +218,8 @@ impl CallSession {
     }
 
     fn on_media(&mut self, media: MediaParams) {
-        self.receiver.renegotiate(media.telephone_event);
+        self.keys.forget_way();
+        self.receiver.renegotiate(&media);
         self.transmitter.renegotiate(&media);
         self.config.media = media;
         self.watch_media();

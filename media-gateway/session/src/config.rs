@@ -29,8 +29,10 @@ pub struct SessionConfig {
 /// One negotiated audio stream, both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaParams {
-    /// The law in which we send. Both laws are understood on receipt, whatever was agreed.
+    /// The law in which we send. Both laws are understood on receipt under their static numbers, whatever was agreed.
     pub law: Law,
+    /// The payload type of `law` in this session: 8 or 0 (RFC 3551 §6), or what `a=rtpmap` says instead.
+    pub payload_type: u8,
     /// The payload type of `telephone-event/8000` (RFC 4733) that we receive; `None` when it was not agreed.
     pub telephone_event: Option<u8>,
     /// How much audio one sent packet holds: 10 to 60 ms.
@@ -56,6 +58,7 @@ impl MediaParams {
     pub const fn new(law: Law, ssrc: u32, first_seq: u16, first_timestamp: u32) -> Self {
         Self {
             law,
+            payload_type: law.payload_type(),
             telephone_event: Some(101),
             ptime: Duration::from_millis(20),
             ssrc,
@@ -108,6 +111,8 @@ pub struct TurnConfig {
     pub media_timeout: Duration,
     /// Time for the last packets to be heard before the call is ended.
     pub linger: Duration,
+    /// A transfer of which nothing is heard for so long has failed; longer than whoever makes it waits for the peer.
+    pub transfer_max: Duration,
     /// Turns in a row that an engine spoiled before the call is given up.
     pub failures_max: u32,
     /// Where a call goes that was given up.
@@ -137,6 +142,7 @@ impl Default for TurnConfig {
             call_max: Duration::from_secs(1_800),
             media_timeout: Duration::from_secs(15),
             linger: ms(200),
+            transfer_max: ms(35_000),
             failures_max: 3,
             escape: Escape::HangUp,
         }

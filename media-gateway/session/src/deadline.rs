@@ -33,13 +33,15 @@ pub enum Timer {
     MaxCall,
     /// The last packets have had time to be heard.
     Linger,
+    /// Nobody said how the transfer went.
+    Transfer,
     /// A report to the peer is due (RFC 3550 §6.2).
     Report,
 }
 
 impl Timer {
     /// Every timer, in the order in which those due at one moment are handled.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Receive,
         Self::Endpoint,
         Self::Utterance,
@@ -54,6 +56,7 @@ impl Timer {
         Self::MediaTimeout,
         Self::MaxCall,
         Self::Linger,
+        Self::Transfer,
         Self::Report,
     ];
 }

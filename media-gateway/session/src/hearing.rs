@@ -4,6 +4,7 @@ use crate::call::CallSession;
 use crate::deadline::Timer;
 use crate::endpoint::silence_needed;
 use crate::exchange::Awaiting;
+use crate::keys::Way;
 use crate::output::{Missed, Output, Rung, SessionEvent};
 use crate::record::{Cause, EndpointReason, Outcome};
 use crate::turn::{State, TurnEvent};
@@ -23,7 +24,7 @@ impl CallSession {
     /// Takes what the receive path has ready.
     pub(crate) fn pull_frames(&mut self) {
         while let Some(key) = self.receiver.key(self.now) {
-            self.on_key(key);
+            self.on_key(key, Way::Event);
         }
         while let Some((frame, behind)) = self.receiver.pop(self.now) {
             self.hear(&frame, behind);

@@ -5,6 +5,7 @@ use crate::termination::EndReason;
 use hualu_core::dialogue::TurnAct;
 use hualu_core::speech::{RecognizeEvent, SynthesizeEvent};
 use hualu_core::{ClauseId, Stage, TurnId};
+use hualu_rtp::Key;
 
 /// One thing that happened to a call.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub enum Input<'a> {
     },
     /// The call is over: the peer hung up, the signalling failed, the server stops at once.
     HangUp(EndReason),
+    /// A key came by signalling (SIP INFO, RFC 6086). One that comes on the audio path as well is taken once.
+    Key(Key),
     /// The server wants to stop: say goodbye, then end.
     Drain,
     /// The transfer asked for by [`Output::Transfer`](crate::Output::Transfer) was refused; the bot keeps the call.

@@ -11,11 +11,22 @@ use hualu_rtp::Key;
 /// Keys kept; more than any number has are dropped.
 const KEYS_MAX: usize = 32;
 
+/// How a key reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// As an event on the audio path (RFC 4733).
+    Event,
+    /// By signalling.
+    Signalling,
+}
+
 /// Keys on their way to the dialogue.
 #[derive(Default)]
 pub(crate) struct KeyBuffer {
     keys: String,
     entered: bool,
+    /// The way by which the first key came. A peer that sends each key both ways is heard on this one only.
+    way: Option<Way>,
 }
 
 impl KeyBuffer {
@@ -39,6 +50,16 @@ impl KeyBuffer {
         self.entered |= ends;
     }
 
+    /// Whether keys that come this way count.
+    fn admits(&mut self, way: Way) -> bool {
+        *self.way.get_or_insert(way) == way
+    }
+
+    /// The media was renegotiated: another peer may send its keys by another way.
+    pub(crate) const fn forget_way(&mut self) {
+        self.way = None;
+    }
+
     /// No more keys came: what there is, is the answer.
     pub(crate) const fn close(&mut self) {
         self.entered = !self.keys.is_empty();
@@ -59,8 +80,12 @@ impl KeyBuffer {
 }
 
 impl CallSession {
-    pub(crate) fn on_key(&mut self, key: Key) {
-        if self.leave.is_some() || self.reply.finish.is_some() {
+    pub(crate) fn on_signalled_key(&mut self, key: Key) {
+        self.on_key(key, Way::Signalling);
+    }
+
+    pub(crate) fn on_key(&mut self, key: Key, way: Way) {
+        if !self.keys.admits(way) || self.leave.is_some() || self.reply.finish.is_some() {
             return;
         }
         self.keys.press(key, self.asked.expect);

@@ -28,17 +28,19 @@ impl CallSession {
             Some(Leave::Lingering(Finish::HangUp(termination))) => self.end(termination),
             Some(Leave::Lingering(Finish::Transfer { target, summary })) => {
                 self.leave = Some(Leave::Transferring);
+                self.timers.set(Timer::Transfer, self.now + self.config.turn.transfer_max);
                 self.push(Output::Transfer { target, summary });
             }
             other => self.leave = other,
         }
     }
 
-    /// The bot keeps the call. A call that was being given up has nowhere else to go and ends.
+    /// The transfer was refused, or nothing was heard of it in time: the bot keeps the call. A call that was being given up has nowhere else to go and ends.
     pub(crate) fn on_transfer_failed(&mut self) {
         if !matches!(self.leave, Some(Leave::Transferring)) {
             return;
         }
+        self.timers.stop(Timer::Transfer);
         if self.failures >= self.config.turn.failures_max {
             return self.end(Termination::new(EndReason::EnginesFailed));
         }

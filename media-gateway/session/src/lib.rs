@@ -83,7 +83,7 @@ pub use call::CallSession;
 pub use config::{Clip, Escape, MediaParams, Prompts, SessionConfig, TurnConfig};
 pub use deadline::{Timer, TimerTable};
 pub use error::SessionError;
-pub use hualu_rtp::Law;
+pub use hualu_rtp::{Key, Law};
 pub use input::{Failure, Input};
 pub use media::MediaStats;
 pub use output::{Datagram, Missed, Output, Rung, SessionEvent, StereoFrame};

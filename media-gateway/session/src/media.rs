@@ -1,5 +1,6 @@
 //! The receive path: datagrams in, 20 ms frames and keys out, whatever the network did to them.
 
+use crate::config::MediaParams;
 use hualu_core::{PcmFrame, SampleRate};
 use hualu_rtp::{
     Concealer, Discard, DtmfEvent, DtmfReceiver, JitterBuffer, JitterConfig, JitterStats, Key, Law, Pop,
@@ -33,6 +34,8 @@ pub struct MediaStats {
 
 /// One call's receive path.
 pub(crate) struct Receiver {
+    /// What the agreed payload type means; it goes before the static numbers.
+    audio: (u8, Law),
     telephone_event: Option<u8>,
     jitter: JitterBuffer,
     keys: DtmfReceiver,
@@ -45,12 +48,13 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(telephone_event: Option<u8>, seed: u32) -> Self {
+    pub(crate) fn new(media: &MediaParams) -> Self {
         Self {
-            telephone_event,
+            audio: (media.payload_type, media.law),
+            telephone_event: media.telephone_event,
             jitter: JitterBuffer::new(JitterConfig::default()),
             keys: DtmfReceiver::default(),
-            concealer: Concealer::new(seed),
+            concealer: Concealer::new(media.ssrc),
             reception: ReceptionStats::default(),
             source: None,
             refused: 0,
@@ -59,8 +63,9 @@ impl Receiver {
     }
 
     /// The media was renegotiated: another source may come.
-    pub(crate) fn renegotiate(&mut self, telephone_event: Option<u8>) {
-        self.telephone_event = telephone_event;
+    pub(crate) fn renegotiate(&mut self, media: &MediaParams) {
+        self.audio = (media.payload_type, media.law);
+        self.telephone_event = media.telephone_event;
         self.jitter.reset();
         self.keys.reset();
     }
@@ -78,7 +83,12 @@ impl Receiver {
     }
 
     fn accept(&mut self, now: Instant, packet: &RtpPacket<'_>) -> Result<(), Discard> {
+        let (agreed, law) = self.audio;
         let result = match packet.payload_type {
+            // From here on audio is known by its law's static number.
+            payload_type if payload_type == agreed => {
+                self.jitter.push(now, &RtpPacket { payload_type: law.payload_type(), ..*packet })
+            }
             0 | 8 => self.jitter.push(now, packet),
             COMFORT_NOISE => self.jitter.push_silent(packet),
             event if Some(event) == self.telephone_event => {

@@ -24,6 +24,7 @@ pub(crate) struct Transmitter {
     pacer: Pacer,
     sender: RtpSender,
     law: Law,
+    payload_type: u8,
     packet_samples: usize,
     tail: Option<[i16; FADE_SAMPLES]>,
     /// The end of the last packet.
@@ -42,6 +43,7 @@ impl Transmitter {
             pacer: Pacer::new(now, ptime),
             sender: RtpSender::new(media.ssrc, media.first_seq, media.first_timestamp),
             law: media.law,
+            payload_type: media.payload_type,
             packet_samples: samples(ptime),
             tail: None,
             last: [0; FADE_SAMPLES],
@@ -57,6 +59,7 @@ impl Transmitter {
     pub(crate) fn renegotiate(&mut self, media: &MediaParams) {
         let ptime = media.ptime.clamp(Duration::from_millis(10), Duration::from_millis(60));
         self.law = media.law;
+        self.payload_type = media.payload_type;
         if self.packet_samples != samples(ptime) {
             self.packet_samples = samples(ptime);
             self.pacer = Pacer::new(self.pacer.next_slot(), ptime);
@@ -122,7 +125,7 @@ impl Transmitter {
             *byte = self.law.encode_sample(*sample);
         }
         self.sent += 1;
-        let (sender, payload_type) = (&mut self.sender, self.law.payload_type());
+        let (sender, payload_type) = (&mut self.sender, self.payload_type);
         Datagram::build(|out| sender.write_audio(payload_type, payload, out).unwrap_or_default())
     }
 

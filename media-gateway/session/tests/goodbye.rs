@@ -50,6 +50,21 @@ fn a_refused_transfer_leaves_the_caller_with_the_bot() {
 }
 
 #[test]
+fn a_transfer_of_which_nothing_is_heard_leaves_the_caller_with_the_bot() {
+    let mut world = World::new(1);
+    world.loses_transfer = true;
+    world.run_ms(2_500);
+    world.say_and_wait("人工");
+    world.run_ms(34_000);
+    assert_eq!(world.heard(), "您好请讲马上转");
+    world.run_ms(5_000);
+    assert_eq!(world.heard(), "您好请讲马上转没处理好");
+    world.say("查话费");
+    world.run_ms(3_000);
+    assert!(world.heard().ends_with("好的查话费"));
+}
+
+#[test]
 fn a_stopping_server_says_goodbye() {
     let mut world = World::new(1);
     world.run_ms(2_500);

@@ -36,9 +36,21 @@ fn after_hold_the_call_goes_on_and_its_packets_are_watched_again() {
 fn another_law_is_spoken_from_the_next_packet_on() {
     let mut world = World::new(1);
     world.run_ms(2_500);
-    world.renegotiate(|media| media.law = Law::Mu);
+    world.renegotiate(|media| (media.law, media.payload_type) = (Law::Mu, 0));
     world.run_ms(1_000);
     assert_eq!(world.last_payload_type(), Some(0));
+}
+
+#[test]
+fn a_renumbered_law_is_understood_and_spoken_under_its_number() {
+    let mut world = World::new(1);
+    world.run_ms(2_500);
+    world.renegotiate(|media| media.payload_type = 98);
+    world.payload_type = 98;
+    world.say("查话费");
+    world.run_ms(3_000);
+    assert_eq!(world.heard(), "您好请讲好的查话费");
+    assert_eq!(world.last_payload_type(), Some(98));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Keys pressed (RFC 4733).
 
 use hualu_core::dialogue::{CallEvent, Expect};
-use hualu_session::Cause;
+use hualu_session::{Cause, Input, Key};
 use hualu_sim::{EchoBot, Setup, World};
 
 fn keys(world: &World) -> Vec<String> {
@@ -77,4 +77,51 @@ fn lost_packets_neither_lose_nor_double_a_key() {
         world.run_ms(1_000);
         assert_eq!(keys(&world), ["7"], "seed {seed}");
     }
+}
+
+fn info(key: char) -> Input<'static> {
+    Input::Key(Key::from_char(key).expect("a character that is on a key"))
+}
+
+#[test]
+fn keys_by_signalling_are_keys() {
+    let mut world = digits(4, 4);
+    world.run_ms(2_500);
+    for key in "1234".chars() {
+        world.give(info(key));
+        world.run_ms(200);
+    }
+    world.run_ms(500);
+    assert_eq!(keys(&world), ["1234"]);
+}
+
+#[test]
+fn a_key_that_comes_both_ways_counts_once() {
+    for signalling_first in [true, false] {
+        let mut world = digits(2, 2);
+        world.run_ms(2_500);
+        for key in ["4", "4"] {
+            if signalling_first {
+                world.give(info('4'));
+            }
+            world.press(key);
+            if !signalling_first {
+                world.give(info('4'));
+            }
+        }
+        world.run_ms(500);
+        assert_eq!(keys(&world), ["44"], "signalling first: {signalling_first}");
+    }
+}
+
+#[test]
+fn after_new_media_keys_may_come_another_way() {
+    let mut world = World::new(1);
+    world.run_ms(2_500);
+    world.give(info('1'));
+    world.run_ms(3_000);
+    world.renegotiate(|_| {});
+    world.press("2");
+    world.run_ms(500);
+    assert_eq!(keys(&world), ["1", "2"]);
 }

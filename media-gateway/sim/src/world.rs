@@ -64,6 +64,10 @@ pub struct World {
     pub network: Network,
     /// Whether transfers are refused.
     pub refuses_transfer: bool,
+    /// Whether the orders to transfer are lost.
+    pub loses_transfer: bool,
+    /// The payload type of the caller's audio, which is A-law whatever its number.
+    pub payload_type: u8,
     /// The caller sends no packets at all.
     pub vanished: bool,
     pub(crate) session: CallSession,
@@ -113,6 +117,8 @@ impl World {
             tts: TtsFaults::default(),
             network: Network::PERFECT,
             refuses_transfer: false,
+            loses_transfer: false,
+            payload_type: Law::A.payload_type(),
             vanished: false,
             session: CallSession::new(start, config, Box::new(Loudness)),
             start,
@@ -307,7 +313,7 @@ impl World {
             Some(event) => self.sender.write_event(101, &event, &mut bytes),
             None => {
                 let payload = self.caller.frame(frame).map(|sample| Law::A.encode_sample(sample));
-                self.sender.write_audio(Law::A.payload_type(), &payload, &mut bytes)
+                self.sender.write_audio(self.payload_type, &payload, &mut bytes)
             }
         };
         if event.is_none() {
@@ -354,7 +360,9 @@ impl World {
             }
             Output::Cancel { clause, .. } => Entry::Cancelled(clause),
             Output::Transfer { target, .. } => {
-                self.plan(TRANSFER, Happening::TransferDone);
+                if !self.loses_transfer {
+                    self.plan(TRANSFER, Happening::TransferDone);
+                }
                 Entry::Transferred(target)
             }
             Output::Event(event) => Entry::Event(event),

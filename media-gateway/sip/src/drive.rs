@@ -79,14 +79,14 @@ impl LegShared {
         *lock(&self.transfer) = None;
     }
 
-    /// Ends the call in the way that its state asks for.
-    pub(crate) async fn end(&self, reason: Option<String>) {
+    /// Ends the call in the way that its state asks for; one that was not answered yet is refused with `code`.
+    pub(crate) async fn end(&self, code: StatusCode, reason: Option<String>) {
         let answered = match self.dialog.state() {
             DialogState::Terminated(..) => return,
             state => state.is_confirmed() || state.waiting_ack(),
         };
         let done = match (answered, self.dialog.role()) {
-            (false, TransactionRole::Server) => self.dialog.reject(Some(StatusCode::TemporarilyUnavailable), reason),
+            (false, TransactionRole::Server) => self.dialog.reject(Some(code), reason),
             (false, TransactionRole::Client) => self.dialog.cancel().await,
             (true, _) => self.dialog.bye_with_headers(reason.map(|reason| vec![Header::Reason(reason.into())])).await,
         };
@@ -123,7 +123,8 @@ pub(crate) async fn drive(
                 giving_up = Some(Box::pin(tokio::time::sleep(END_LIMIT)));
                 let shared = shared.clone();
                 shared.note_our_end();
-                tokio::spawn(async move { shared.end(None).await });
+                // An owner that is gone without a word is a fault of ours.
+                tokio::spawn(async move { shared.end(StatusCode::ServerInternalError, None).await });
             }
             () = wait_out(&mut giving_up) => break shared.lost(Some(408)),
             () = core.stop.cancelled() => break shared.lost(None),

@@ -32,7 +32,7 @@ pub struct Party {
     pub uri: Pii<String>,
 }
 
-/// A call that came in and waits to be answered. Dropping it, or its events, refuses or ends the call.
+/// A call that came in and waits to be answered. Dropping it, or its events, refuses it with 500 or ends it with a BYE.
 #[derive(Debug)]
 pub struct Incoming {
     /// The SIP Call-ID. Data of a stranger: never part of a file name.
@@ -252,7 +252,7 @@ impl CallLeg {
         let shared = self.shared.clone();
         shared.note_our_end();
         let reason = reason.map(|text| reason_header(16, text));
-        tokio::spawn(async move { shared.end(reason).await });
+        tokio::spawn(async move { shared.end(StatusCode::TemporarilyUnavailable, reason).await });
     }
 
     /// Asks the peer to call `target` instead of us (REFER, RFC 3515) and waits for the outcome, `limit` at most.

@@ -30,6 +30,7 @@
 //! The stack below logs whole messages, numbers included, at level `info`: run with the filter [`LOG_FILTER`], always.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod backlog;
 mod dial;
 mod dispatch;
 mod drive;

@@ -12,7 +12,7 @@ const EVENTS: &str = "telephone-event";
 /// Our packet time. We read any, and send at the peer's if it is one of these.
 const PTIME_MS: u16 = 20;
 const PTIMES_MS: [u16; 6] = [10, 20, 30, 40, 50, 60];
-/// Where our own offers put keys; the answer may not move it (RFC 3264 §6.1), ours to others follow theirs.
+/// Where our own offers put keys. Our answers use the number of the offer.
 const EVENTS_PAYLOAD_TYPE: u8 = 101;
 
 /// A codec that we speak.
@@ -74,9 +74,10 @@ pub struct Negotiated {
     pub remote_rtcp: SocketAddr,
     /// The codec, both ways.
     pub codec: Codec,
-    /// Its payload type, both ways.
+    /// Its payload type towards the peer, and from it when we answered. When we offered, the peer sends under the number
+    /// that our offer gave it, the static one (RFC 3264 §5.1).
     pub payload_type: u8,
-    /// The payload type of keys at 8 kHz, if the peer has them.
+    /// The payload type under which the peer sends keys at 8 kHz, if it has them.
     pub event_payload_type: Option<u8>,
     /// The packet time at which to send: 10 to 60 ms in steps of 10.
     pub ptime: Duration,
@@ -97,7 +98,7 @@ pub enum NegotiationError {
     /// The audio has no usable address, or a multicast one. Answer 488.
     #[error("sdp: the audio line has no usable address: give a unicast `c=` line")]
     NoAddress,
-    /// The answer does not fit the offer (RFC 3264 §6): other media lines, or another payload type.
+    /// The answer does not fit the offer (RFC 3264 §6): other media lines.
     #[error("sdp: the answer does not fit the offer: it must have the same media lines in the same order")]
     Mismatch,
 }
@@ -172,11 +173,10 @@ pub fn accept_answer(
     }
     let media = answer.media.iter().find(|media| is_plain_audio(media)).ok_or(NegotiationError::NoAudio)?;
     let pick = pick(media, &local.codecs).ok_or(NegotiationError::NoCodec)?;
-    let offered = offer.media.iter().any(|ours| ours.payload_types().any(|ours| ours == pick.map.payload_type));
-    if !offered {
-        return Err(NegotiationError::Mismatch);
-    }
-    agree(answer, media, &pick)
+    // The same number should be used both ways, but need not: the answer's is where the peer wants to receive.
+    let negotiated = agree(answer, media, &pick)?;
+    let event_payload_type = negotiated.event_payload_type.map(|_| EVENTS_PAYLOAD_TYPE);
+    Ok(Negotiated { event_payload_type, ..negotiated })
 }
 
 fn agree(theirs: &SessionDescription, media: &Media, pick: &Pick) -> Result<Negotiated, NegotiationError> {
@@ -345,6 +345,15 @@ mod tests {
         let refused = |media: &str| accept_answer(&ours, &sdp(media), &local());
         assert_eq!(refused(""), Err(NegotiationError::Mismatch));
         assert_eq!(refused("m=audio 0 RTP/AVP 8\r\n"), Err(NegotiationError::NoAudio));
-        assert_eq!(refused("m=audio 1 RTP/AVP 97\r\na=rtpmap:97 PCMA/8000\r\n"), Err(NegotiationError::Mismatch));
+        assert_eq!(refused("m=audio 1 RTP/AVP 18\r\n"), Err(NegotiationError::NoCodec));
+    }
+
+    #[test]
+    fn an_answer_may_renumber_what_it_receives() {
+        let ours = offer(&local(), Direction::SendRecv);
+        let theirs = sdp("m=audio 1 RTP/AVP 97 96\r\na=rtpmap:97 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\n");
+        let here = accept_answer(&ours, &theirs, &local()).expect("agreement");
+        assert_eq!((here.codec, here.payload_type), (Codec::Pcma, 97), "the number that it wants to receive");
+        assert_eq!(here.event_payload_type, Some(101), "the number that it was offered to send");
     }
 }

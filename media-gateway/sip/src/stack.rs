@@ -1,5 +1,6 @@
 //! The SIP stack of one process: its sockets, its endpoint, and the tasks that keep them going.
 
+use crate::backlog::{Backlog, TakenUp};
 use crate::dispatch;
 use crate::drive::LegShared;
 use crate::gate::{Gate, GateStats};
@@ -216,18 +217,20 @@ impl SipStack {
             let connection = UdpConnection::from_socket(Arc::new(socket), external, Some(stop.child_token())).await;
             layer.add_transport(connection.map_err(below)?.into());
         }
+        let backlog = Arc::new(Backlog::default());
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
             .with_transport_layer(layer)
             .with_cancel_token(stop.child_token())
             .with_allows(methods())
             .with_option(timers(config.timer_t1))
+            .with_transport_inspector(Box::new(TakenUp(backlog.clone())))
             .build();
         let transactions = endpoint.incoming_transactions().map_err(below)?;
         let (incoming, calls) = mpsc::channel(config.incoming_queue.max(1));
         let core = Arc::new(Core {
             layer: Arc::new(DialogLayer::new(endpoint.inner.clone())),
-            tcp: Tcp::new(endpoint.inner.clone(), gate.clone(), stop.clone()),
+            tcp: Tcp::new(endpoint.inner.clone(), gate.clone(), backlog, stop.clone()),
             incoming,
             calls_max: config.calls_max,
             stop: stop.clone(),

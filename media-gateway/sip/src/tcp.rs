@@ -1,5 +1,6 @@
 //! TCP under the SIP stack: our own listener, framing and limits, joined to the stack by a channel per connection.
 
+use crate::backlog::Backlog;
 use crate::gate::Gate;
 use crate::guard::Verdict;
 use crate::message::{RawMessage, head_end};
@@ -37,12 +38,18 @@ pub(crate) struct Tcp {
     endpoint: EndpointInnerRef,
     gate: Arc<Gate>,
     stop: CancellationToken,
+    backlog: Arc<Backlog>,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
 impl Tcp {
-    pub(crate) fn new(endpoint: EndpointInnerRef, gate: Arc<Gate>, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { endpoint, gate, stop, open: Mutex::new(HashMap::new()) })
+    pub(crate) fn new(
+        endpoint: EndpointInnerRef,
+        gate: Arc<Gate>,
+        backlog: Arc<Backlog>,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self { endpoint, gate, stop, backlog, open: Mutex::new(HashMap::new()) })
     }
 
     /// Takes connections until the stack stops.
@@ -97,7 +104,7 @@ impl Tcp {
         // Small messages, each waited for.
         let _ = stream.set_nodelay(true);
         let (read, write) = stream.into_split();
-        // The stack asks for this type of queue. What goes in has passed the gate and its rate limit.
+        // The stack asks for this type of queue. The backlog bounds what waits in it, and behind it.
         let (to_stack, from_peer) = mpsc::unbounded_channel();
         let (to_peer, messages) = mpsc::channel(WRITE_QUEUE);
         // Full: the peer does not read its answers, and they are dropped.
@@ -111,12 +118,16 @@ impl Tcp {
         tokio::spawn(write_loop(write, messages, answers_out, closed.clone()));
         tokio::spawn(async move {
             let _place = place;
-            let mut reader = Reader { gate: self.gate.clone(), peer, connection, to_stack, answers };
+            let target = tcp_address(peer);
+            self.backlog.open(&target);
+            let (gate, backlog) = (self.gate.clone(), self.backlog.clone());
+            let mut reader = Reader { gate, backlog, peer, target, connection, to_stack, answers };
             tokio::select! {
                 () = closed.cancelled() => {}
                 () = reader.run(read) => {}
             }
             closed.cancel();
+            reader.backlog.close(&reader.target);
         });
     }
 }
@@ -167,7 +178,10 @@ async fn write_loop(
 
 struct Reader {
     gate: Arc<Gate>,
+    backlog: Arc<Backlog>,
     peer: SocketAddr,
+    /// `peer` as the stack names it.
+    target: SipAddr,
     connection: SipConnection,
     to_stack: mpsc::UnboundedSender<TransportEvent>,
     answers: mpsc::Sender<Vec<u8>>,
@@ -224,13 +238,13 @@ impl Reader {
                         len
                     }
                     Piece::Message { len } => {
-                        if !self.message(buffer.get(..len).unwrap_or(&[])) {
+                        if !self.message(buffer.get(..len).unwrap_or(&[])).await {
                             return;
                         }
                         len
                     }
                     Piece::Lost { len } => {
-                        self.message(buffer.get(..len).unwrap_or(&[]));
+                        self.message(buffer.get(..len).unwrap_or(&[])).await;
                         return;
                     }
                 };
@@ -240,20 +254,24 @@ impl Reader {
     }
 
     /// Judges one message; false if the connection can no longer be used.
-    fn message(&self, bytes: &[u8]) -> bool {
+    async fn message(&self, bytes: &[u8]) -> bool {
         let now = tokio::time::Instant::now().into_std();
         match self.gate.judge(now, bytes, self.peer, MESSAGE_LEN_MAX) {
-            Verdict::Pass(plain) => return self.hand_over(&plain),
+            Verdict::Pass(plain) => return self.hand_over(&plain).await,
             Verdict::Answer(answer) => self.answer(answer.bytes),
             Verdict::Drop(reason) => tracing::trace!(reason = reason.as_str(), "sip: message dropped"),
         }
         true
     }
 
-    fn hand_over(&self, plain: &[u8]) -> bool {
+    async fn hand_over(&self, plain: &[u8]) -> bool {
         let Ok(message) = SipMessage::try_from(plain) else { return true };
         let Ok(message) = SipConnection::update_msg_received(message, self.peer, Transport::Tcp) else { return true };
-        let event = TransportEvent::Incoming(message, self.connection.clone(), tcp_address(self.peer));
+        if !self.backlog.enter(&self.target).await {
+            tracing::warn!("sip: the stack takes nothing up: a tcp connection is closed");
+            return false;
+        }
+        let event = TransportEvent::Incoming(message, self.connection.clone(), self.target.clone());
         self.to_stack.send(event).is_ok()
     }
 

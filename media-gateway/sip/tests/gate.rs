@@ -78,6 +78,24 @@ async fn a_stream_carries_many_messages_in_any_pieces() {
 }
 
 #[tokio::test]
+async fn a_peer_that_sends_faster_than_the_stack_works_loses_nothing() {
+    let (sip, _calls) = start(SipConfig::default()).await;
+    let (mut stream, local) = connect(&sip).await;
+    let all: String = (0..500).map(|n| options(local, &format!("many{n}"), "l:0\r\n")).collect();
+    let (mut answers, mut requests) = stream.split();
+    let sent = async { requests.write_all(all.as_bytes()).await.expect("loopback") };
+    let answered = async {
+        let (mut text, mut buffer) = (Vec::new(), [0; 4_096]);
+        while text.windows(12).filter(|window| *window == b"SIP/2.0 200 ").count() < 500 {
+            let len = within("an answer", answers.read(&mut buffer)).await.expect("loopback");
+            assert!(len > 0, "the connection stays open");
+            text.extend_from_slice(&buffer[..len]);
+        }
+    };
+    tokio::join!(sent, answered);
+}
+
+#[tokio::test]
 async fn a_length_that_lies_ends_its_connection_only() {
     let (sip, _calls) = start(SipConfig::default()).await;
     for length in ["18446744073709551615", "-1", "99999999999999999999999", "65537"] {

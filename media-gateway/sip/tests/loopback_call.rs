@@ -137,7 +137,7 @@ async fn dropping_a_call_refuses_or_ends_it() {
     let mut pair = Pair::new().await;
     let mut out = pair.dial(Transport::Udp).await;
     drop(pair.incoming().await);
-    assert_eq!(ended(&mut out.events).await.code, Some(480));
+    assert_eq!(ended(&mut out.events).await.code, Some(500));
 
     let (out, mut call) = pair.established(Transport::Udp).await;
     drop(out);

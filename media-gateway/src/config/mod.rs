@@ -7,7 +7,7 @@ pub use reader::{Fault, Reader, Section};
 use hualu_core::LatencyBudget;
 use hualu_sip::Subnet;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
@@ -72,6 +72,21 @@ pub enum ServiceAddress {
     Remote(String),
 }
 
+impl ServiceAddress {
+    /// The socket that the service itself listens on: the configured `host:port`, resolved. `None` when it is embedded.
+    ///
+    /// # Errors
+    /// A sentence that says what to do when the address names no socket of a machine.
+    pub fn listen(&self, key: &'static str) -> Result<Option<SocketAddr>, String> {
+        let Self::Remote(url) = self else { return Ok(None) };
+        let authority = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
+        let found = authority.to_socket_addrs().ok().and_then(|mut found| found.next());
+        found.map(Some).ok_or_else(|| {
+            format!("services.{key}: `{url}` is no address to listen on: write http://host:port, or give --listen")
+        })
+    }
+}
+
 /// See [`Config::services`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicesConfig {
@@ -94,6 +109,8 @@ pub struct LimitsConfig {
     pub calls_max: usize,
     /// A call lasts at most so long.
     pub call_duration_max: Duration,
+    /// How long calls may go on after the process was told to stop; what is left then is ended with a prepared sentence.
+    pub drain: Duration,
 }
 
 /// Why a configuration is refused.
@@ -147,7 +164,11 @@ impl Default for Config {
                 bot: String::new(),
                 connect_timeout: Duration::from_millis(500),
             },
-            limits: LimitsConfig { calls_max: 500, call_duration_max: Duration::from_secs(3_600) },
+            limits: LimitsConfig {
+                calls_max: 500,
+                call_duration_max: Duration::from_secs(3_600),
+                drain: Duration::from_secs(300),
+            },
             budget: LatencyBudget::default(),
             admin: None,
             record: None,
@@ -275,6 +296,9 @@ impl Config {
         if let Some(seconds) = section.take::<u64>("call_duration_max_s") {
             self.limits.call_duration_max = Duration::from_secs(seconds.max(1));
         }
+        if let Some(seconds) = section.take("drain_s") {
+            self.limits.drain = Duration::from_secs(seconds);
+        }
         drop(section);
         let pairs = usize::from(self.media.port_max.saturating_sub(self.media.port_min)).div_ceil(2);
         if pairs < self.limits.calls_max {
@@ -362,11 +386,20 @@ mod tests {
     }
 
     #[test]
+    fn a_service_listens_where_the_gateway_looks_for_it() {
+        let listen = |text: &str| ServiceAddress::Remote(text.to_owned()).listen("asr");
+        assert_eq!(listen("http://127.0.0.1:7101"), Ok(Some(SocketAddr::from(([127, 0, 0, 1], 7_101)))));
+        assert_eq!(listen("http://127.0.0.1:7101/"), Ok(Some(SocketAddr::from(([127, 0, 0, 1], 7_101)))));
+        assert!(listen("http://127.0.0.1").is_err_and(|error| error.starts_with("services.asr: `http://127.0.0.1`")));
+        assert_eq!(ServiceAddress::Embedded.listen("asr"), Ok(None));
+    }
+
+    #[test]
     fn every_section_is_read() {
         let text = "[sip]\nudp = \"127.0.0.1:5062\"\ntcp = \"off\"\npublic = \"192.0.2.7\"\nallow = [\"192.0.2.1\"]\n\
                     [media]\nbind = \"127.0.0.1\"\nports = [30000, 30999]\nthreads = 2\ntimeout_s = 20\n\
                     [services]\nnlu = \"http://127.0.0.1:7102\"\nbot = \"hotline_10086\"\nconnect_timeout_ms = 300\n\
-                    [limits]\ncalls_max = 100\ncall_duration_max_s = 600\n[admin]\nlisten = \"127.0.0.1:9090\"\n\
+                    [limits]\ncalls_max = 100\ncall_duration_max_s = 600\ndrain_s = 20\n[admin]\nlisten = \"127.0.0.1:9090\"\n\
                     [record]\ndirectory = \"rec\"\n[cache]\ndirectory = \"c\"\n\
                     [transfer]\nqueues = { general = \"sip:100@192.0.2.1\" }\n[budget]\ntts_ms = 80\n";
         let config = parse(text).expect("a good file");
@@ -374,6 +407,7 @@ mod tests {
         assert_eq!(config.media.port_max, 30_999);
         assert_eq!(config.services.nlu, ServiceAddress::Remote("http://127.0.0.1:7102".into()));
         assert_eq!(config.limits.call_duration_max, Duration::from_secs(600));
+        assert_eq!(config.limits.drain, Duration::from_secs(20));
         assert_eq!(config.budget.tts, Duration::from_millis(80));
         assert_eq!(config.record, Some("rec".into()));
     }

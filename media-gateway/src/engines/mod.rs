@@ -2,6 +2,7 @@
 
 mod asr;
 mod nlu;
+mod owed;
 mod tts;
 
 pub(crate) use asr::RemoteStream;
@@ -10,11 +11,11 @@ pub(crate) use tts::Speaker;
 
 use crate::config::ServiceAddress;
 use crate::shard::{CallKey, Command, ShardHandle};
-use hualu_core::{ClauseId, Stage, TurnId};
+use hualu_core::{ClauseId, LatencyBudget, Stage, TurnId};
 use hualu_proto::asr::v1::recognizer_client::RecognizerClient;
 use hualu_proto::nlu::v1::dialogue_client::DialogueClient;
 use hualu_proto::tts::v1::voice_client::VoiceClient;
-use hualu_session::{Failure, Input};
+use hualu_session::{Failure, Input, TurnConfig};
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::Code;
@@ -33,6 +34,47 @@ pub struct Engines {
     pub(crate) connect_timeout: Duration,
     /// Name of the language model that recognition streams ask for.
     pub(crate) language_model: String,
+}
+
+/// How long the engines of one call may take, beyond what the session's own timers say of each turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// To open a stream.
+    pub connect: Duration,
+    /// A stream that lasts as long as its call; it is its `grpc-timeout`.
+    pub call: Duration,
+    /// The final of an utterance that was closed. Longer: the stream is broken and the next utterance opens another.
+    pub recognized: Duration,
+    /// The first act on something that wants an answer. Longer: as for the recognizer.
+    pub answer: Duration,
+    /// The first sound of a clause, past its budget.
+    pub voice_patience: Duration,
+    /// How much later than it could be played a piece of a clause may come.
+    pub voice_stall: Duration,
+}
+
+/// What a stream is given to answer, past the limit of its stage, before it counts as broken.
+const BROKEN_AFTER: Duration = Duration::from_secs(2);
+
+impl Limits {
+    pub fn new(connect: Duration, budget: &LatencyBudget, turn: &TurnConfig) -> Self {
+        Self {
+            connect,
+            call: turn.call_max,
+            recognized: budget.asr + BROKEN_AFTER,
+            answer: budget.nlu_hard + BROKEN_AFTER,
+            voice_patience: turn.voice_max.saturating_sub(budget.tts),
+            // The session leaves a clause out when it stalls while it is heard; this bounds one that waits its turn.
+            voice_stall: turn.stall_max + BROKEN_AFTER,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(Duration::from_millis(500), &LatencyBudget::default(), &TurnConfig::default())
+    }
 }
 
 /// Where recognition happens.

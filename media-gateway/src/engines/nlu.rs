@@ -1,6 +1,7 @@
 //! One call's conversation: a bidirectional stream to the dialogue service, opened anew when it broke.
 
-use super::{CallPort, failure};
+use super::owed::Owed;
+use super::{CallPort, Limits, failure};
 use hualu_core::dialogue::{CallEvent, CallInput, CallStarted, TurnAct};
 use hualu_core::{Stage, TurnId};
 use hualu_proto::nlu::v1::ConverseRequest;
@@ -20,7 +21,7 @@ const QUEUE: usize = 64;
 /// A call's conversation.
 pub(crate) struct Conversation {
     client: DialogueClient<Channel>,
-    connect_timeout: Duration,
+    limits: Limits,
     port: CallPort,
     /// Told again to a new stream, so that the service knows whom it speaks to.
     started: Option<CallStarted>,
@@ -31,12 +32,14 @@ struct Open {
     events: mpsc::Sender<ConverseRequest>,
     /// The turn of the last event: what a failure of the stream is blamed on.
     turn: Arc<AtomicU32>,
+    /// The first act on what wants an answer.
+    owed: Owed,
     reader: JoinHandle<()>,
 }
 
 impl Conversation {
-    pub const fn new(client: DialogueClient<Channel>, connect_timeout: Duration, port: CallPort) -> Self {
-        Self { client, connect_timeout, port, started: None, open: None }
+    pub const fn new(client: DialogueClient<Channel>, limits: Limits, port: CallPort) -> Self {
+        Self { client, limits, port, started: None, open: None }
     }
 
     /// Sends one event; opens the stream when there is none.
@@ -46,7 +49,7 @@ impl Conversation {
             self.open = None;
         }
         let fresh = self.open.is_none();
-        let open = self.open.get_or_insert_with(|| spawn(self.client.clone(), self.connect_timeout, self.port.clone()));
+        let open = self.open.get_or_insert_with(|| spawn(self.client.clone(), self.limits, self.port.clone()));
         if let CallEvent::Started(started) = &input.event {
             self.started = Some(started.clone());
         } else if fresh && let Some(started) = &self.started {
@@ -57,6 +60,9 @@ impl Conversation {
             let _ = open.events.try_send(hello.into());
         }
         open.turn.store(turn.0, Ordering::Relaxed);
+        if wants_answer(&input.event) {
+            open.owed.ask();
+        }
         if open.events.try_send(input.into()).is_err() {
             self.port.failed(Stage::Nlu, turn, None, Failure::Overloaded).await;
         }
@@ -80,28 +86,36 @@ impl Drop for Conversation {
     }
 }
 
-fn spawn(client: DialogueClient<Channel>, connect_timeout: Duration, port: CallPort) -> Open {
+const fn wants_answer(event: &CallEvent) -> bool {
+    matches!(event, CallEvent::Started(_) | CallEvent::Final { .. } | CallEvent::Keys(_) | CallEvent::Silence(_))
+}
+
+fn spawn(client: DialogueClient<Channel>, limits: Limits, port: CallPort) -> Open {
     let (events, queue) = mpsc::channel(QUEUE);
     let turn = Arc::new(AtomicU32::new(0));
     let last = Arc::clone(&turn);
+    let owed = Owed::new(limits.answer);
+    let answers = owed.clone();
     let reader = tokio::spawn(async move {
-        let reason = read(client, connect_timeout, &port, queue).await;
+        let reason = read(client, &limits, &port, queue, &answers).await;
         if let Some(reason) = reason {
             port.failed(Stage::Nlu, TurnId(last.load(Ordering::Relaxed)), None, reason).await;
         }
     });
-    Open { events, turn, reader }
+    Open { events, turn, owed, reader }
 }
 
 /// Reads the stream to its end; why it broke, `None` when it ended as it should.
 async fn read(
     mut client: DialogueClient<Channel>,
-    connect_timeout: Duration,
+    limits: &Limits,
     port: &CallPort,
     queue: mpsc::Receiver<ConverseRequest>,
+    owed: &Owed,
 ) -> Option<Failure> {
-    let opening = client.converse(ReceiverStream::new(queue));
-    let mut answers = match tokio::time::timeout(connect_timeout, opening).await {
+    let mut request = tonic::Request::new(ReceiverStream::new(queue));
+    request.set_timeout(limits.call);
+    let mut answers = match tokio::time::timeout(limits.connect, client.converse(request)).await {
         Err(_) => return Some(Failure::Unavailable),
         Ok(Err(status)) => {
             tracing::warn!(code = ?status.code(), message = status.message(), "dialogue stream refused");
@@ -109,12 +123,22 @@ async fn read(
         }
         Ok(Ok(response)) => response.into_inner(),
     };
-    // A silent peer is no fault here: the session's own timers watch each turn, and pings watch the connection.
+    // Between turns the service is silent for as long as the caller is; pings watch the connection.
     loop {
-        match answers.message().await {
+        let answer = tokio::select! {
+            answer = answers.message() => answer,
+            () = owed.overdue() => return Some(Failure::DeadlineExceeded),
+        };
+        match answer {
             Ok(None) => return None,
             Ok(Some(answer)) => match TurnAct::try_from(answer) {
-                Ok(act) => port.input(Input::Act(act)).await,
+                Ok(act) => {
+                    // Judgements of partials answer nothing.
+                    if act.revision == 0 {
+                        owed.settle();
+                    }
+                    port.input(Input::Act(act)).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "dialogue answered nonsense");
                     return Some(Failure::Broken);

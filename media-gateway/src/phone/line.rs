@@ -61,6 +61,8 @@ pub(super) struct Line {
     socket: UdpSocket,
     remote: SocketAddr,
     law: Law,
+    /// The number of `law` towards the other side.
+    payload_type: u8,
     sender: RtpSender,
     script: Script,
     report: LineReport,
@@ -77,12 +79,19 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub fn new(socket: UdpSocket, remote: SocketAddr, law: Law, seed: u32, script: Script) -> Self {
+    pub fn new(
+        socket: UdpSocket,
+        remote: SocketAddr,
+        (law, payload_type): (Law, u8),
+        seed: u32,
+        script: Script,
+    ) -> Self {
         let start = clock::now();
         Self {
             socket,
             remote,
             law,
+            payload_type,
             sender: RtpSender::new(seed, seed as u16, seed.rotate_left(16)),
             script,
             report: LineReport::default(),
@@ -144,7 +153,7 @@ impl Line {
         let mut payload = [0_u8; FRAME];
         let mut datagram = [0_u8; HEADER_LEN + FRAME];
         let written = self.law.encode(&frame, &mut payload).map_err(io::Error::other).and_then(|()| {
-            self.sender.write_audio(self.law.payload_type(), &payload, &mut datagram).map_err(io::Error::other)
+            self.sender.write_audio(self.payload_type, &payload, &mut datagram).map_err(io::Error::other)
         })?;
         self.socket.send_to(datagram.get(..written).unwrap_or(&[]), self.remote)?;
         self.report.caller.extend_from_slice(&frame);
@@ -176,7 +185,7 @@ impl Line {
 
     fn packet(&mut self, now: Instant, datagram: &[u8]) {
         let Ok(packet) = RtpPacket::parse(datagram) else { return };
-        if packet.payload_type != self.law.payload_type() {
+        if packet.payload_type != self.law.payload_type() && packet.payload_type != self.payload_type {
             return;
         }
         self.report.packets += 1;

@@ -5,7 +5,7 @@ mod line;
 pub use line::{Exchange, LineReport, Script};
 
 use crate::clock;
-use crate::listener::routed_address;
+use crate::setup::routed_address;
 use hualu_session::Law;
 use hualu_sip::offer_answer::{self, Codec, LocalMedia};
 use hualu_sip::sdp::{Direction, SessionDescription};
@@ -128,7 +128,7 @@ async fn place(
         Codec::Pcmu => Law::Mu,
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let line = Line::new(media, agreed.remote, law, rand::random(), script);
+    let line = Line::new(media, agreed.remote, (law, agreed.payload_type), rand::random(), script);
     let stopped = Arc::clone(&stop);
     let mut running = tokio::task::spawn_blocking(move || line.run(&stopped));
     let (finished, ended) = tokio::select! {
