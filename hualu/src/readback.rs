@@ -161,7 +161,7 @@ mod tests {
             return;
         }
         const PHRASE: &str = "我想换个套餐";
-        let voice = services::open_voice(Prosody::default()).expect("a voice");
+        let voice = services::open_voice(Prosody::default(), None).expect("a voice");
         let said = voice.render(&Say::plain(PHRASE), SampleRate::HZ_8000).await.expect("audio");
         let silence = vec![0; said.len()];
         let backwards: Vec<i16> = said.iter().rev().copied().collect();
