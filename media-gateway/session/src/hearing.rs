@@ -181,6 +181,7 @@ impl CallSession {
         self.exchange.wait_for(ended, Awaiting::Final);
         if std::mem::replace(&mut self.open, false) {
             self.ears.dismiss();
+            self.ears.consume();
             self.recognize(RecognizeCommand::End { turn: self.exchange.turn(), budget: budget.asr });
             self.trust_guess();
         }

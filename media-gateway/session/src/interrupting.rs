@@ -86,6 +86,7 @@ impl CallSession {
         }
         self.recognize(RecognizeCommand::Audio(*frame));
         if ends {
+            self.ears.consume();
             let budget = self.config.budget.asr;
             self.recognize(RecognizeCommand::End { turn, budget });
             self.timers.set(Timer::Decide, now + budget);
@@ -167,7 +168,9 @@ impl CallSession {
         if text.is_empty() {
             return Some(Idle::Noise);
         }
-        if self.mouth.echoes(words, onset, last, self.config.turn.echo_delay) {
+        // Asked yes or no, one syllable is the answer, even one that the bot has just used.
+        let least = if asked { 2 } else { 1 };
+        if self.mouth.echoes(words, (onset, last), self.config.turn.echo_delay, least) {
             return Some(Idle::Echo);
         }
         let answers = asked && backchannel::answers(Expect::YesNo, text);

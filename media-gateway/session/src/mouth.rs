@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 const CLAUSES_MAX: usize = 8;
 /// An echo begins while the bot speaks, or so much after.
 const TAIL: Duration = Duration::from_millis(150);
-/// One unit alone can be told from nothing.
-const UNITS_MIN: usize = 2;
 
 /// The last clauses with the times at which they went out.
 #[derive(Debug, Default)]
@@ -49,7 +47,14 @@ impl Mouth {
     }
 
     /// Whether `heard`, spoken from `onset` to `last`, is what the bot said itself; an echo is at most `delay` late.
-    pub(crate) fn echoes(&self, heard: &Hypothesis, onset: Instant, last: Instant, delay: Duration) -> bool {
+    /// Fewer than `least` syllables are taken for the caller's.
+    pub(crate) fn echoes(
+        &self,
+        heard: &Hypothesis,
+        (onset, last): (Instant, Instant),
+        delay: Duration,
+        least: usize,
+    ) -> bool {
         let during = |spoken: &&Spoken| spoken.from <= onset && onset <= spoken.until + TAIL;
         let ends = self.said.back().is_some_and(|spoken| last <= spoken.until + delay);
         if !ends || !self.said.iter().any(|spoken| during(&spoken)) {
@@ -58,10 +63,11 @@ impl Mouth {
         let from = onset.checked_sub(2 * delay).unwrap_or(onset);
         let by_sound = syllables(heard.pinyin.reveal());
         let said = self.units(from, last, |spoken| &spoken.syllables);
-        if by_sound.len() >= UNITS_MIN && !said.is_empty() {
-            return is_part_of(&by_sound, &said);
+        if !by_sound.is_empty() && !said.is_empty() {
+            return by_sound.len() >= least && is_part_of(&by_sound, &said);
         }
-        is_part_of(&characters(heard.text.reveal()), &self.units(from, last, |spoken| &spoken.characters))
+        let by_text = characters(heard.text.reveal());
+        by_text.len() >= least && is_part_of(&by_text, &self.units(from, last, |spoken| &spoken.characters))
     }
 
     /// What was said between two times, to the nearest unit.
@@ -98,7 +104,7 @@ fn syllables(pinyin: &str) -> Vec<String> {
 
 /// Whether `part` stands somewhere in `whole`, with at most one unit in three heard wrongly.
 fn is_part_of(part: &[String], whole: &[String]) -> bool {
-    part.len() >= UNITS_MIN && distance_within(part, whole) <= part.len() / 3
+    !part.is_empty() && distance_within(part, whole) <= part.len() / 3
 }
 
 /// The fewest edits that make `part` a stretch of `whole` (Sellers' variant of the edit distance).
@@ -166,11 +172,11 @@ mod tests {
         let base = base();
         let mouth = mouth(base);
         let sounds = heard("班里什么叶", "ban li shen me ye");
-        assert!(mouth.echoes(&sounds, at(base, 1_000), at(base, 2_050), DELAY), "200 ms late");
+        assert!(mouth.echoes(&sounds, (at(base, 1_000), at(base, 2_050)), DELAY, 2), "200 ms late");
         let noisy = heard("办理神", "ban ni shen");
-        assert!(mouth.echoes(&noisy, at(base, 1_000), at(base, 1_600), DELAY), "one of three is wrong");
+        assert!(mouth.echoes(&noisy, (at(base, 1_000), at(base, 1_600)), DELAY, 2), "one of three is wrong");
         let without_sound = heard("办理什么", "");
-        assert!(mouth.echoes(&without_sound, at(base, 1_000), at(base, 1_800), DELAY));
+        assert!(mouth.echoes(&without_sound, (at(base, 1_000), at(base, 1_800)), DELAY, 2));
     }
 
     #[test]
@@ -178,11 +184,11 @@ mod tests {
         let base = base();
         let mouth = mouth(base);
         let (onset, last) = (at(base, 1_000), at(base, 1_900));
-        assert!(!mouth.echoes(&heard("查话费", "cha hua fei"), onset, last, DELAY));
-        assert!(!mouth.echoes(&heard("请问", "qing wen"), at(base, 1_700), last, DELAY), "said 1.7 s ago");
-        assert!(!mouth.echoes(&heard("务", "wu"), onset, last, DELAY), "one syllable may be anything");
+        assert!(!mouth.echoes(&heard("查话费", "cha hua fei"), (onset, last), DELAY, 2));
+        assert!(!mouth.echoes(&heard("请问", "qing wen"), (at(base, 1_700), last), DELAY, 2), "said 1.7 s ago");
+        assert!(!mouth.echoes(&heard("务", "wu"), (onset, last), DELAY, 2), "one syllable may be anything");
         let repeated = heard("什么业务", "shen me ye wu");
-        assert!(!mouth.echoes(&repeated, at(base, 2_050), at(base, 2_850), DELAY), "it goes on after the bot");
-        assert!(!mouth.echoes(&repeated, at(base, 2_300), at(base, 2_380), DELAY), "it begins after the bot");
+        assert!(!mouth.echoes(&repeated, (at(base, 2_050), at(base, 2_850)), DELAY, 2), "it goes on after the bot");
+        assert!(!mouth.echoes(&repeated, (at(base, 2_300), at(base, 2_380)), DELAY, 2), "it begins after the bot");
     }
 }

@@ -36,6 +36,8 @@ pub struct Rules {
     /// Stages of the running turn that took more than they were given and of which no rung is known yet.
     late: Vec<(TurnId, Stage)>,
     rungs: Vec<(TurnId, Stage)>,
+    /// The session may report that it was silent for too long.
+    pub(crate) forgives_dead_air: bool,
 }
 
 impl Rules {
@@ -56,6 +58,7 @@ impl Rules {
             all_sent: true,
             late: Vec::new(),
             rungs: Vec::new(),
+            forgives_dead_air: false,
         }
     }
 
@@ -94,7 +97,9 @@ impl Rules {
             Output::Recognize(command) => self.see_recognition(at, command),
             Output::Event(SessionEvent::Turn { from, to, .. }) => self.see_turn(at, *from, *to),
             Output::Event(SessionEvent::BargedIn { .. }) => self.hushed = Some(1),
-            Output::Event(SessionEvent::DeadAir { .. }) => self.hold(at, "no bot silence is a defect", false),
+            Output::Event(SessionEvent::DeadAir { .. }) => {
+                self.hold(at, "no bot silence is a defect", self.forgives_dead_air);
+            }
             Output::Event(SessionEvent::StageMissed(missed)) => self.rungs.push((missed.turn, missed.stage)),
             // Unfinished words may take longer than the stage has: that is patience.
             Output::Event(SessionEvent::StageDone { turn, stage, spent, budget })
