@@ -148,7 +148,7 @@ impl Default for TurnConfig {
             barge_in_decide: ms(300),
             duck_gain: 0.25,
             doubts_max: 2,
-            echo_delay: ms(400),
+            echo_delay: ms(300),
             join_max: ms(400),
             barge_in_gap: ms(200),
             wordless_min: ms(600),

@@ -60,7 +60,7 @@ impl Mouth {
         if !ends || !self.said.iter().any(|spoken| during(&spoken)) {
             return false;
         }
-        let from = onset.checked_sub(2 * delay).unwrap_or(onset);
+        let from = onset.checked_sub(delay + TAIL).unwrap_or(onset);
         let by_sound = syllables(heard.pinyin.reveal());
         let said = self.units(from, last, |spoken| &spoken.syllables);
         if !by_sound.is_empty() && !said.is_empty() {
@@ -136,7 +136,7 @@ mod tests {
     use hualu_core::dialogue::Say;
     use hualu_core::{Pii, TurnId};
 
-    const DELAY: Duration = Duration::from_millis(400);
+    const DELAY: Duration = Duration::from_millis(300);
 
     fn at(base: Instant, ms: u64) -> Instant {
         base + Duration::from_millis(ms)
