@@ -8,13 +8,14 @@
 use crate::call::CallSession;
 use crate::deadline::Timer;
 use crate::exchange::note_partial;
+use crate::ladder::Rung;
 use crate::output::{Idle, Output, SessionEvent};
-use crate::record::{Cause, Outcome, PartialNote};
+use crate::record::{Cause, EndpointReason, Outcome, PartialNote};
 use crate::reply::Clause;
 use crate::turn::{State, TurnEvent};
 use hualu_core::dialogue::{Expect, Hypothesis};
 use hualu_core::speech::{RecognizeCommand, RecognizeEvent};
-use hualu_core::{Activity, PcmFrame, TurnId, backchannel};
+use hualu_core::{Activity, PcmFrame, Stage, TurnId, backchannel};
 use std::time::{Duration, Instant};
 
 /// One character alone may be a cough that was taken for a word: it stops no prompt without the voice of a word.
@@ -102,7 +103,7 @@ impl CallSession {
         let at = now.saturating_duration_since(probe.onset);
         note_partial(&mut probe.partials, at, &event.hypothesis.text);
         if event.is_final && probe.ended.is_some() {
-            self.settle_probe();
+            self.settle_probe(false);
         }
         true
     }
@@ -110,13 +111,14 @@ impl CallSession {
     /// The time to decide is over, or the final of a sound that has ended is late: what is known has to do.
     pub(crate) fn on_decide(&mut self) {
         match &self.probe {
-            Some(probe) if probe.ended.is_some() => self.settle_probe(),
+            Some(probe) if probe.ended.is_some() => self.settle_probe(true),
             _ => self.fire(TurnEvent::Dismissed),
         }
     }
 
-    /// The sound has ended. Words that are meant for the bot become a turn; anything else is forgotten.
-    fn settle_probe(&mut self) {
+    /// The sound has ended. Words that are meant for the bot become a turn; anything else is forgotten. When the final is
+    /// `late` the last partial stands for it.
+    fn settle_probe(&mut self, late: bool) {
         let idle =
             self.probe.as_ref().and_then(|probe| self.idle_words(&probe.words(), probe.onset, probe.last_voiced));
         let event = match (self.state, idle) {
@@ -131,7 +133,12 @@ impl CallSession {
                 let words = self.probe.as_ref().map(Probe::words).unwrap_or_default();
                 self.fire(event);
                 self.fire(TurnEvent::SpeechEnded);
-                self.on_final(words, false);
+                self.exchange.record.endpoint = Some(EndpointReason::Unknown);
+                if late {
+                    let spent = self.now.saturating_duration_since(self.exchange.asked);
+                    self.missed(Stage::Asr, spent, Rung::PromotePartial, None);
+                }
+                self.on_final(words, late);
             }
             None => {
                 self.probe = None;

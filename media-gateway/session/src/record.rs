@@ -98,6 +98,19 @@ pub enum Cause {
     Silence,
 }
 
+impl Cause {
+    /// The label used in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Speech => "speech",
+            Self::Keys => "keys",
+            Self::Silence => "silence",
+        }
+    }
+}
+
 /// Why an utterance was taken to be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointReason {
