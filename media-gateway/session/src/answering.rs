@@ -131,11 +131,13 @@ impl CallSession {
             self.cancel(&clause);
             return self.emit(SessionEvent::Overflow { queue: "reply" });
         }
-        if clause.audio.has_come() {
+        let is_first = self.reply.is_empty();
+        let has_come = clause.audio.has_come();
+        self.reply.push(clause);
+        if is_first && has_come {
             self.note_first_pcm();
             self.stage_done(Stage::Tts, std::time::Duration::ZERO);
         }
-        self.reply.push(clause);
     }
 
     /// Says once more, from its start, what an interruption by noise cut off.
@@ -185,7 +187,7 @@ impl CallSession {
         if is_void {
             return self.skip_clause(event.clause, Some(Failure::Broken));
         }
-        if waiting > 0 {
+        if waiting > 0 && self.reply.front().is_some_and(|front| front.id == event.clause) {
             self.note_first_pcm();
             self.stage_done(Stage::Tts, now.saturating_duration_since(requested));
         }
