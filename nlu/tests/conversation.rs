@@ -278,6 +278,7 @@ fn one_word_is_a_whole_answer_to_yes_or_no() {
     for (revision, text) in (1..).zip(["对", "嗯", "好的", "不是", "不用了", "可以"]) {
         assert_eq!(completeness(&caller.partial(text, revision)), Completeness::Complete, "{text}");
     }
+    assert_eq!(completeness(&caller.partial("不是换成", 9)), Completeness::Unfinished);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::Duration;
 
+/// A dialogue that answers events with timed acts.
+type Dialogue = Box<dyn FnMut(&CallInput) -> Vec<Timed>>;
+
 /// Callers of each fault; `HUALU_SIM_SEEDS` asks for another number.
 fn seeds() -> std::ops::Range<u64> {
     let asked = std::env::var("HUALU_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
@@ -15,7 +18,7 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 /// Lets a caller talk while `strike` harms the call, then heals it and sees that the next words are answered.
-fn suffer(fault: &str, bot: fn() -> Box<dyn FnMut(&CallInput) -> Vec<Timed>>, strike: fn(&mut World)) {
+fn suffer(fault: &str, bot: fn() -> Dialogue, strike: fn(&mut World)) {
     for seed in seeds() {
         let run = || {
             let mut world = World::with(Setup::new(seed), bot());
@@ -54,7 +57,7 @@ fn recovers(fault: &str, seed: u64, mut world: World) {
 }
 
 /// Answers at once, in words that no caller uses, and judges partials as [`EchoBot`] does.
-fn clerk() -> Box<dyn FnMut(&CallInput) -> Vec<Timed>> {
+fn clerk() -> Dialogue {
     let mut bot = EchoBot::default();
     Box::new(move |input| match &input.event {
         CallEvent::Started(_) => acts(input.turn, 20, vec![say("您好"), Act::Ask(ask())]),
@@ -65,7 +68,7 @@ fn clerk() -> Box<dyn FnMut(&CallInput) -> Vec<Timed>> {
 }
 
 /// Its back end takes eight seconds; it says so after 600 ms and again every four seconds.
-fn with_slow_back_end() -> Box<dyn FnMut(&CallInput) -> Vec<Timed>> {
+fn with_slow_back_end() -> Dialogue {
     let wait = |turn, at| {
         let filler = Act::Say(Say { filler: true, ..Say::plain("正在查询") });
         let mut timed = acts(turn, at, vec![filler]);

@@ -23,6 +23,14 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
         Command::Start { .. } | Command::Unknown { .. } | Command::Clarify(_) if ends_open(best) => {
             Completeness::Unfinished
         }
+        // 不是 is a whole answer; 不是换成 is not.
+        Command::Correct { value, .. } if value.is_null() => {
+            if ends_open(best) {
+                Completeness::Unfinished
+            } else {
+                Completeness::Complete
+            }
+        }
         Command::Fill { slot, .. } if heard.is_open => of_open_value(scope, slot, heard),
         Command::Fill { slot, .. } | Command::Correct { slot, .. } => of_value(scope, slot, heard),
         Command::Affirm | Command::Deny | Command::Choose(_) | Command::Repeat | Command::Cancel => {
