@@ -157,6 +157,9 @@ pub struct Say {
     pub must_say: bool,
     /// A filler while something slow runs: dropped if the real reply is ready first.
     pub filler: bool,
+    /// How it sounds: toneless pinyin syllables separated by spaces, `v` for ü. By it the bot's own words are known when
+    /// a loudspeaker brings them back. May be empty; then the text is compared.
+    pub pinyin: String,
 }
 
 impl Say {
@@ -223,12 +226,25 @@ pub enum SayAs {
 }
 
 /// The bot has asked and waits for the caller.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ask {
     /// What kind of answer is awaited.
     pub expect: Expect,
-    /// After so long without an answer a [`CallEvent::Silence`] is due.
+    /// After so long without an answer a [`CallEvent::Silence`] is due; zero means the call's own.
     pub no_input: Duration,
+    /// How long the caller may pause in the answer.
+    pub pauses: Pauses,
+}
+
+/// The silence that ends an utterance, by what its words sound like; `None` means the call's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pauses {
+    /// After a whole answer.
+    pub complete: Option<Duration>,
+    /// After words of which nobody knows.
+    pub unknown: Option<Duration>,
+    /// After half a sentence, or a number with digits missing.
+    pub unfinished: Option<Duration>,
 }
 
 /// What kind of answer is awaited.

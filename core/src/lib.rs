@@ -8,6 +8,7 @@
 //! assert_eq!(budget.limit(Stage::Asr).as_millis(), 60);
 //! ```
 
+pub mod backchannel;
 pub mod budget;
 pub mod clause;
 pub mod dialogue;

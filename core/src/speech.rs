@@ -88,3 +88,15 @@ pub enum AudioSource {
     /// From the prompt folder.
     Recorded,
 }
+
+impl AudioSource {
+    /// The label used in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Cache => "cache",
+            Self::Recorded => "recorded",
+        }
+    }
+}

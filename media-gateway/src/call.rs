@@ -177,8 +177,29 @@ impl CallTask {
 
     fn report(&self, event: SessionEvent) {
         metrics::session_event(&event);
+        self.trace(&event);
         if let SessionEvent::TurnEnded(record) = event {
             self.events.send(GatewayEvent::Turn { call: self.id.clone(), record });
+        }
+    }
+
+    /// Every rung that was taken, and every silence that is a defect, is a line of the trace.
+    fn trace(&self, event: &SessionEvent) {
+        match event {
+            SessionEvent::StageMissed(missed) => tracing::warn!(
+                call = %self.id,
+                turn = missed.turn.0,
+                stage = missed.stage.as_str(),
+                budget_ms = missed.budget.as_millis(),
+                spent_ms = missed.spent.as_millis(),
+                rung = missed.rung.as_str(),
+                why = missed.why.map_or("late", |why| why.as_str()),
+                "deadline missed"
+            ),
+            SessionEvent::DeadAir { turn, silent } => {
+                tracing::error!(call = %self.id, turn = turn.0, silent_ms = silent.as_millis(), "dead air");
+            }
+            _ => {}
         }
     }
 }

@@ -20,10 +20,12 @@ mod prompts;
 mod recorder;
 mod setup;
 mod shard;
+mod turn_json;
 
 pub use events::GatewayEvent;
 pub use hualu_session::{Cause, EndReason, Missed, Rung, Said, Termination, TurnRecord};
 pub use prompts::PromptSource;
+pub use turn_json::turn_json;
 
 use crate::config::Config;
 use crate::engines::Engines;
@@ -87,7 +89,8 @@ impl Gateway {
             .map_err(thread("a media thread"))?;
         let recorder = config.record.clone().map(Recorder::start).transpose().map_err(thread("the recorder"))?;
         let recorder = recorder.map(Arc::new);
-        let (prompts, prompt_source) = prompts::prepare(&engines.voice, config.cache.as_deref()).await;
+        let menu = config.turns_of(&config.services.bot).menu.clone();
+        let (prompts, prompt_source) = prompts::prepare(&engines.voice, config.cache.as_deref(), menu.as_ref()).await;
         let prompts = Shelf::new(prompts);
         let (sip, incoming) = SipStack::start(SipConfig {
             udp: config.sip.udp,
@@ -100,7 +103,8 @@ impl Gateway {
         .await?;
         let preparing = (prompt_source == PromptSource::Tone).then(|| {
             tracing::warn!("the voice never answered: prepared sentences are tones until it does");
-            tokio::spawn(prompts::retry(engines.voice.clone(), config.cache.clone(), prompts.clone(), RETRY_FIRST))
+            let (voice, cache) = (engines.voice.clone(), config.cache.clone());
+            tokio::spawn(prompts::retry(voice, cache, menu, prompts.clone(), RETRY_FIRST))
         });
         let door = Arc::new(Door {
             ports: Ports::new(config.media.bind, config.media.port_min, config.media.port_max),

@@ -173,7 +173,7 @@ impl Door {
             leg_events: call.events,
             port,
             engines: self.engines.clone(),
-            limits: Limits::new(self.engines.connect_timeout, &self.config.budget, &self.turn_config()),
+            limits: Limits::new(self.engines.connect_timeout, &self.turns().budget, &self.turn_config()),
             orders: order_queue,
             ended: end,
             events: self.events.clone(),
@@ -250,7 +250,7 @@ mod tests {
         let connect = config.services.connect_timeout;
         let recognizer = RecognizerSource::remote(NOWHERE, connect).expect("an address");
         let engines = Engines::connect(recognizer, NOWHERE, NOWHERE, "", connect).expect("addresses");
-        let (prepared, _) = prompts::prepare(&engines.voice, None).await;
+        let (prepared, _) = prompts::prepare(&engines.voice, None, None).await;
         Arc::new(Door {
             ports: Ports::new(Ipv4Addr::LOCALHOST.into(), 16_520, 16_523),
             transfer: Arc::default(),

@@ -16,6 +16,15 @@ pub fn describe() {
     describe_histogram!("hualu_turn_response_seconds", Unit::Seconds, "Last voiced frame in to first reply packet out");
     describe_counter!("hualu_turns_total", "Turns, by outcome");
     describe_counter!("hualu_barge_ins_total", "Prompts interrupted by callers");
+    describe_counter!(
+        "hualu_barge_ins_dismissed_total",
+        "Sounds over prompts that were not meant to stop them, by kind"
+    );
+    describe_counter!("hualu_endpoints_total", "Utterances closed, by reason");
+    describe_counter!("hualu_guesses_total", "Turns with clauses spoken ahead, by whether one was used");
+    describe_counter!("hualu_guess_clauses_wasted_total", "Clauses spoken ahead for nothing");
+    describe_counter!("hualu_guess_samples_wasted_total", "Their audio, in samples at 8 kHz");
+    describe_counter!("hualu_dead_air_total", "Defects: a bot that owed an answer was silent for 2.5 s");
     describe_counter!("hualu_queue_full_total", "Items dropped because a queue was full, by queue");
     describe_counter!("hualu_socket_errors_total", "Errors of media sockets");
     describe_counter!(
@@ -72,6 +81,17 @@ pub(crate) fn session_event(event: &SessionEvent) {
         }
         SessionEvent::StageMissed(missed) => stage_missed(missed),
         SessionEvent::BargedIn { .. } => counter!("hualu_barge_ins_total").increment(1),
+        SessionEvent::Dismissed { idle, stopped, .. } => {
+            let stopped = if *stopped { "true" } else { "false" };
+            counter!("hualu_barge_ins_dismissed_total", "kind" => idle.as_str(), "stopped" => stopped).increment(1);
+        }
+        SessionEvent::Guessed { hit, wasted, wasted_samples, .. } => {
+            let outcome = if *hit { "hit" } else { "miss" };
+            counter!("hualu_guesses_total", "outcome" => outcome).increment(1);
+            counter!("hualu_guess_clauses_wasted_total").increment((*wasted).into());
+            counter!("hualu_guess_samples_wasted_total").increment(wasted_samples.0);
+        }
+        SessionEvent::DeadAir { .. } => counter!("hualu_dead_air_total").increment(1),
         SessionEvent::Overflow { queue } => queue_full(queue),
         SessionEvent::TurnEnded(record) => turn_ended(record),
         SessionEvent::Media(stats) => media(stats),
@@ -100,6 +120,9 @@ fn stage_missed(missed: &Missed) {
 
 fn turn_ended(record: &TurnRecord) {
     counter!("hualu_turns_total", "outcome" => record.outcome.as_str()).increment(1);
+    if let Some(endpoint) = record.endpoint.filter(|_| record.ended.is_some()) {
+        counter!("hualu_endpoints_total", "reason" => endpoint.as_str()).increment(1);
+    }
     if let Some(response) = record.response {
         histogram!("hualu_turn_response_seconds").record(response.as_secs_f64());
     }

@@ -1,12 +1,13 @@
 //! The sentences that must be there when engines are not: spoken by the voice at start-up, kept on disk from one start
 //! to the next, and replaced by a tone only where there never was a voice.
 
+use crate::config::MenuConfig;
 use hualu_core::dialogue::Say;
 use hualu_core::speech::{SynthesizeCommand, SynthesizeEvent};
 use hualu_core::{CallId, ClauseId, SampleRate, TurnId};
 use hualu_proto::tts::v1::SynthesizeRequest;
 use hualu_proto::tts::v1::voice_client::VoiceClient;
-use hualu_session::{Clip, Prompts};
+use hualu_session::{Clip, Menu, Prompts};
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -66,11 +67,17 @@ impl Shelf {
 }
 
 /// Asks the voice again, after pauses that double from `first` to a minute, until every sentence is there as words.
-pub(crate) async fn retry(voice: VoiceClient<Channel>, cache: Option<PathBuf>, shelf: Shelf, first: Duration) {
+pub(crate) async fn retry(
+    voice: VoiceClient<Channel>,
+    cache: Option<PathBuf>,
+    menu: Option<MenuConfig>,
+    shelf: Shelf,
+    first: Duration,
+) {
     let mut pause = first;
     loop {
         tokio::time::sleep(pause).await;
-        let (prompts, source) = prepare(&voice, cache.as_deref()).await;
+        let (prompts, source) = prepare(&voice, cache.as_deref(), menu.as_ref()).await;
         if source != PromptSource::Tone {
             tracing::info!("the voice answers: new calls hear the prepared sentences as words");
             return shelf.replace(prompts);
@@ -79,12 +86,16 @@ pub(crate) async fn retry(voice: VoiceClient<Channel>, cache: Option<PathBuf>, s
     }
 }
 
-/// Prepares all sentences. `cache` is the directory in which they are kept.
-pub async fn prepare(voice: &VoiceClient<Channel>, cache: Option<&Path>) -> (Prompts, PromptSource) {
+/// Prepares all sentences, the bot's keypad menu among them. `cache` is the directory in which they are kept.
+pub async fn prepare(
+    voice: &VoiceClient<Channel>,
+    cache: Option<&Path>,
+    menu: Option<&MenuConfig>,
+) -> (Prompts, PromptSource) {
     let mut clips = HashMap::new();
     let mut source = PromptSource::Voice;
     let mut voice_is_up = true;
-    for (name, text) in SENTENCES {
+    for (name, text) in SENTENCES.into_iter().chain(menu.map(|menu| ("menu", menu.say.as_str()))) {
         let spoken = if voice_is_up { speak(voice.clone(), text).await } else { None };
         voice_is_up = spoken.is_some();
         let pcm = match spoken {
@@ -107,6 +118,7 @@ pub async fn prepare(voice: &VoiceClient<Channel>, cache: Option<&Path>) -> (Pro
         };
         clips.insert(name, Clip::new(text, pcm));
     }
+    let menu = menu.and_then(|menu| Some(Menu { clip: clips.remove("menu")?, keys: menu.keys.clone() }));
     let mut take = |name: &str| clips.remove(name).unwrap_or_else(|| Clip::new("", tone()));
     let prompts = Prompts {
         filler: take("filler"),
@@ -114,6 +126,7 @@ pub async fn prepare(voice: &VoiceClient<Channel>, cache: Option<&Path>) -> (Pro
         trouble: take("trouble"),
         no_input: take("no_input"),
         goodbye: take("goodbye"),
+        menu,
         clips: HashMap::new(),
     };
     (prompts, source)
@@ -249,14 +262,14 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cache = Some(directory.path().to_owned());
         let voice = late_voice(4).await;
-        let (prompts, source) = prepare(&voice, cache.as_deref()).await;
+        let (prompts, source) = prepare(&voice, cache.as_deref(), None).await;
         assert_eq!(source, PromptSource::Tone);
         let shelf = Shelf::new(prompts);
         let early = shelf.current();
-        retry(voice, cache.clone(), shelf.clone(), Duration::from_millis(1)).await;
+        retry(voice, cache.clone(), None, shelf.clone(), Duration::from_millis(1)).await;
         assert_eq!(&shelf.current().goodbye.pcm()[..], [77; 800], "new calls hear words");
         assert_ne!(early.goodbye.pcm().len(), 800, "a call in progress keeps what it began with");
-        let (_, source) = prepare(&late_voice(usize::MAX).await, cache.as_deref()).await;
+        let (_, source) = prepare(&late_voice(usize::MAX).await, cache.as_deref(), None).await;
         assert_eq!(source, PromptSource::Disk, "the next start needs no voice");
     }
 }

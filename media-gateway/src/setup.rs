@@ -1,5 +1,6 @@
 //! What a call needs before it can be answered: an agreement on media, a port pair, a recognition stream.
 
+use crate::config::TurnSettings;
 use crate::engines::{CallPort, RecognizerSource};
 use crate::listener::Door;
 use crate::media_call::Recognizer;
@@ -111,7 +112,7 @@ impl Door {
         SessionConfig {
             call: id.clone(),
             media: agreed.params,
-            budget: self.config.budget,
+            budget: self.turns().budget,
             turn: self.turn_config(),
             prompts: self.prompts.current(),
             started,
@@ -126,8 +127,13 @@ impl Door {
             call_max: self.config.limits.call_duration_max,
             media_timeout: self.config.media.timeout,
             escape,
-            ..TurnConfig::default()
+            ..self.turns().turn.clone()
         }
+    }
+
+    /// How turns are taken with the bot that answers here.
+    pub(crate) fn turns(&self) -> &TurnSettings {
+        self.config.turns_of(&self.config.services.bot)
     }
 
     pub(crate) fn started(&self, id: &CallId, call: &Incoming) -> CallStarted {

@@ -305,6 +305,7 @@ mod tests {
             trouble: clip(),
             no_input: clip(),
             goodbye: clip(),
+            menu: None,
             clips: HashMap::new(),
         };
         let started = CallStarted {

@@ -195,6 +195,12 @@ async fn drive(
     let result = driver.follow(&mut inbound).await;
     // Requests that are under way are finished although the caller has gone: what was agreed is done.
     driver.running.detach_all();
+    let guesses = driver.conversation.speculation();
+    let count = |outcome, count: u32| {
+        metrics::counter!("hualu_nlu_guessed_queries_total", "outcome" => outcome).increment(count.into());
+    };
+    count("used", guesses.used);
+    count("wasted", guesses.sent.saturating_sub(guesses.used));
     result
 }
 

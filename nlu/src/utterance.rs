@@ -25,6 +25,14 @@ impl Pronouncer {
         self.lexicon.as_ref().map_or(0, |lexicon| lexicon.len())
     }
 
+    /// How `text` sounds: syllables separated by spaces. What has none, as digits and signs, is left out.
+    pub(crate) fn pinyin(&self, text: &str) -> String {
+        let clean: String = text.chars().filter_map(normal).take(CHARS_MAX).collect();
+        let mut syllables = self.syllables(&clean);
+        syllables.retain(|syllable| !syllable.is_empty());
+        syllables.join(" ")
+    }
+
     /// One syllable for each character of `text`; empty for characters that have none.
     fn syllables(&self, text: &str) -> Vec<String> {
         let by_char = |c: char| char_syllable(c).map_or_else(String::new, |s| s.base.to_owned());

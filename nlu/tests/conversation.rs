@@ -247,6 +247,60 @@ fn completeness_follows_the_awaited_answer() {
 }
 
 #[test]
+fn half_a_sentence_is_waited_for() {
+    let mut caller = Caller::new();
+    caller.turn += 1;
+    let half = [
+        "我想",
+        "我想问一下你们那个",
+        "嗯那个",
+        "嗯",
+        "我那个然后",
+        "就是",
+        "你们宽带的",
+        "麻烦你把",
+        "因为",
+        "我那个套餐就",
+    ];
+    for (revision, text) in (1..).zip(half) {
+        assert_eq!(completeness(&caller.partial(text, revision)), Completeness::Unfinished, "{text}");
+    }
+    let whole = ["查话费", "转人工", "我要换套餐"];
+    for (revision, text) in (50..).zip(whole) {
+        assert_eq!(completeness(&caller.partial(text, revision)), Completeness::Complete, "{text}");
+    }
+}
+
+#[test]
+fn one_word_is_a_whole_answer_to_yes_or_no() {
+    let mut caller = Caller::at_confirm();
+    caller.turn += 1;
+    for (revision, text) in (1..).zip(["对", "嗯", "好的", "不是", "不用了", "可以"]) {
+        assert_eq!(completeness(&caller.partial(text, revision)), Completeness::Complete, "{text}");
+    }
+    assert_eq!(completeness(&caller.partial("不是换成", 9)), Completeness::Unfinished);
+}
+
+#[test]
+fn a_query_of_a_stable_guess_is_asked_once_and_counted() {
+    let mut caller = Caller::new();
+    caller.turn += 1;
+    caller.partial("查话费", 1);
+    let id = request(&caller.partial("查话费吧", 2)).id;
+    caller.done(id, json!({"balance": 50}));
+    let outputs = caller.event(CallEvent::Final { hypothesis: words("查话费吧"), promoted: false });
+    assert!(text(&outputs).contains("余额"), "the result was there: {}", text(&outputs));
+    let guesses = caller.conversation.speculation();
+    assert_eq!((guesses.sent, guesses.used), (1, 1));
+    caller.turn += 1;
+    caller.partial("查话费", 1);
+    caller.partial("查话费吧", 2);
+    caller.event(CallEvent::Final { hypothesis: words("转人工"), promoted: false });
+    let guesses = caller.conversation.speculation();
+    assert_eq!((guesses.sent, guesses.used), (2, 1), "the second was for nothing");
+}
+
+#[test]
 fn a_number_that_may_go_on_is_not_called_complete() {
     let mut caller = Caller::new();
     caller.say("换套餐");
@@ -296,8 +350,14 @@ fn an_interrupted_notice_is_said_again() {
     let mut patient = Caller::new();
     let whole =
         Heard { clause: ClauseId(2), text: "您好，本次通话会录音。".to_owned().into(), complete: true };
-    patient.event(CallEvent::Heard(whole));
+    patient.event(CallEvent::Heard(whole.clone()));
     assert!(!text(&patient.say("换套餐")).contains("录音"));
+    // Stopped by a cough: the call has said it again by itself, whole.
+    let mut coughing = Caller::new();
+    let cut = Heard { text: "您好，".to_owned().into(), complete: false, ..whole.clone() };
+    coughing.event(CallEvent::BargeIn(cut));
+    coughing.event(CallEvent::Heard(whole));
+    assert!(!text(&coughing.say("换套餐")).contains("录音"));
 }
 
 #[test]

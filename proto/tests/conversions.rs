@@ -1,8 +1,8 @@
 //! Every core value survives the way over the wire and back; messages that lack a part are refused by name.
 
 use hualu_core::dialogue::{
-    Act, Ask, CallEvent, CallInput, CallStarted, Completeness, Expect, Heard, Hypothesis, Say, SayAs, Span, TurnAct,
-    Understanding,
+    Act, Ask, CallEvent, CallInput, CallStarted, Completeness, Expect, Heard, Hypothesis, Pauses, Say, SayAs, Span,
+    TurnAct, Understanding,
 };
 use hualu_core::speech::{AudioSource, SynthesizeEvent};
 use hualu_core::{CallId, ClauseId, TurnId};
@@ -38,8 +38,18 @@ fn events_and_acts_survive() {
 
     let money = Span { text: "58.3".into(), say_as: SayAs::Money, personal: true };
     let acts = [
-        Act::Say(Say { spans: vec![Span::plain("余额"), money], must_say: true, ..Say::default() }),
-        Act::Ask(Ask { expect: Expect::Digits { len_min: 6, len_max: 11 }, no_input: Duration::from_secs(6) }),
+        Act::Say(Say {
+            spans: vec![Span::plain("余额"), money],
+            must_say: true,
+            pinyin: "yu e".into(),
+            ..Say::default()
+        }),
+        Act::Ask(Ask {
+            expect: Expect::Digits { len_min: 6, len_max: 11 },
+            no_input: Duration::from_secs(6),
+            pauses: Pauses { unfinished: Some(Duration::from_millis(3_000)), ..Pauses::default() },
+        }),
+        Act::Ask(Ask::default()),
         Act::Play { clip: "hold".into(), interruptible: true },
         Act::Transfer { target: "general".into(), summary: "查话费".to_owned().into() },
         Act::HangUp { disposition: "done".into() },

@@ -4,7 +4,8 @@ use crate::call::CallSession;
 use crate::deadline::Timer;
 use crate::exchange::Awaiting;
 use crate::input::Failure;
-use crate::output::{Output, Rung, SessionEvent};
+use crate::ladder::Rung;
+use crate::output::{Output, SessionEvent};
 use crate::reply::{Clause, Finish, Origin, Words};
 use crate::termination::{EndReason, Termination};
 use crate::turn::State;
@@ -14,8 +15,6 @@ use hualu_core::{ClauseId, SampleRate, Stage};
 
 /// Clauses that the voice works on at once. Later ones wait, so that an interruption wastes little.
 const SPOKEN_AHEAD: usize = 3;
-/// Clauses spoken for replies that may never be given. A further one drives the oldest out.
-const GUESSES_MAX: usize = 2;
 
 /// The clause at the front, while it has nothing to play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +43,10 @@ impl CallSession {
         self.reply.closed |= act.last;
         if act.last {
             self.on_first_act();
+        }
+        let speaks = matches!(act.act, Act::Say(_));
+        if !speaks && (act.last || !matches!(act.act, Act::Understanding(_))) {
+            self.settle_trusted(None);
         }
         match act.act {
             Act::Understanding(understanding) => self.on_understanding(understanding),
@@ -78,6 +81,9 @@ impl CallSession {
     fn on_say(&mut self, say: Say) {
         if !say.filler {
             self.drop_idle_filler();
+        }
+        if self.settle_trusted(Some(&say)) {
+            return;
         }
         let clause = match self.take_guess(&say) {
             Some(guess) => Clause { told: self.told, ..guess },
@@ -125,11 +131,13 @@ impl CallSession {
             self.cancel(&clause);
             return self.emit(SessionEvent::Overflow { queue: "reply" });
         }
-        if clause.audio.has_come() {
-            self.exchange.first_pcm.get_or_insert(self.now);
+        let is_first = self.reply.is_empty();
+        let has_come = clause.audio.has_come();
+        self.reply.push(clause);
+        if is_first && has_come {
+            self.note_first_pcm();
             self.stage_done(Stage::Tts, std::time::Duration::ZERO);
         }
-        self.reply.push(clause);
     }
 
     /// Says once more, from its start, what an interruption by noise cut off.
@@ -161,7 +169,7 @@ impl CallSession {
 
     pub(crate) fn on_spoken(&mut self, event: SynthesizeEvent) {
         let now = self.now;
-        let guess = self.guesses.iter_mut().find(|guess| guess.id == event.clause);
+        let guess = self.guesses.iter_mut().map(|guess| &mut guess.clause).find(|guess| guess.id == event.clause);
         let is_guess = guess.is_some();
         let Some(clause) = self.reply.find(event.clause).or(guess) else {
             return self.emit(SessionEvent::Stale { stage: Stage::Tts, turn: event.turn });
@@ -179,12 +187,19 @@ impl CallSession {
         if is_void {
             return self.skip_clause(event.clause, Some(Failure::Broken));
         }
-        if waiting > 0 {
-            self.exchange.first_pcm.get_or_insert(now);
+        if waiting > 0 && self.reply.front().is_some_and(|front| front.id == event.clause) {
+            self.note_first_pcm();
             self.stage_done(Stage::Tts, now.saturating_duration_since(requested));
         }
         if event.last {
             self.request_voice();
+        }
+    }
+
+    /// The reply could begin to be heard now. Behind a filler it could not, and then nothing is measured.
+    fn note_first_pcm(&mut self) {
+        if !matches!(self.state, State::Speaking | State::Ducked) {
+            self.exchange.first_pcm.get_or_insert(self.now);
         }
     }
 
@@ -207,6 +222,9 @@ impl CallSession {
 
     /// The clause at the front has had no audio for too long.
     pub(crate) fn on_voice_late(&mut self) {
+        if self.watched.is_some_and(|watch| !watch.begun && self.play_kept(watch.clause, None)) {
+            return;
+        }
         let Some(watch) = &mut self.watched else { return };
         if watch.begun || watch.missed {
             let clause = watch.clause;
@@ -220,6 +238,9 @@ impl CallSession {
 
     /// Leaves a clause out. If that leaves the caller without an answer, a prepared sentence follows.
     pub(crate) fn skip_clause(&mut self, id: ClauseId, why: Option<Failure>) {
+        if self.play_kept(id, why) {
+            return;
+        }
         let Some(clause) = self.reply.remove(id) else { return };
         let spent = self.now.saturating_duration_since(clause.requested.unwrap_or(self.now));
         self.cancel(&clause);
@@ -231,58 +252,34 @@ impl CallSession {
         if clause.audio.sent().0 > 0 && clause.is_from_dialogue() {
             self.tell(clause.turn, CallEvent::Heard(clause.heard()));
         }
+        if !self.config.turn.ladders.tts.has(Rung::SkipClause) && clause.origin == Origin::Dialogue {
+            return self.fail(Stage::Tts, why);
+        }
         self.missed(Stage::Tts, spent, Rung::SkipClause, why);
         self.request_voice();
     }
 
-    /// An answer to a partial: nothing is done on it but to listen to its judgement and to speak its first clause ahead.
-    /// If the real answer says the same words, their audio is there.
-    fn on_guess(&mut self, act: TurnAct) {
-        let hears = self.open || self.exchange.awaiting == Awaiting::Final;
-        if act.turn != self.exchange.turn() || !hears {
-            return;
+    /// Lets a clause that has not begun be heard as it was spoken before. Whether it was.
+    fn play_kept(&mut self, id: ClauseId, why: Option<Failure>) -> bool {
+        if !self.config.turn.ladders.tts.has(Rung::CachedClause) {
+            return false;
         }
-        match act.act {
-            Act::Understanding(understanding) => {
-                self.exchange.judge(act.revision, understanding.completeness);
-                if self.state == State::Endpointing {
-                    self.await_endpoint();
-                }
-            }
-            Act::Say(say) if self.exchange.guessed < act.revision => {
-                self.exchange.guessed = act.revision;
-                self.guess(say);
-            }
-            _ => {}
+        let Some(clause) = self.reply.find(id).filter(|clause| clause.audio.received().0 == 0) else { return false };
+        let text = clause.text();
+        let prepared = self.config.prompts.clips.values().find(|clip| clip.text() == text);
+        let Some(clip) = self.kept.find(&text).or(prepared) else { return false };
+        let spent = self.now.saturating_duration_since(clause.requested.unwrap_or(self.now));
+        let (turn, clause_id) = (clause.turn, clause.id);
+        let was_requested = clause.requested.take().is_some();
+        clause.play_from(clip);
+        if was_requested {
+            self.push(Output::Cancel { turn, clause: clause_id });
         }
-    }
-
-    fn guess(&mut self, say: Say) {
-        let same = |guess: &Clause| matches!(&guess.words, Words::Say(words) if *words == say);
-        if self.guesses.iter().any(same) {
-            return;
-        }
-        if self.guesses.len() >= GUESSES_MAX
-            && let Some(oldest) = self.guesses.pop_front()
-        {
-            self.cancel(&oldest);
-        }
-        let (turn, clause, rate) = (self.exchange.turn(), self.next_clause(), SampleRate::HZ_8000);
-        let budget = self.config.budget.tts;
-        self.push(Output::Synthesize(SynthesizeCommand { turn, clause, say: say.clone(), rate, budget }));
-        self.guesses.push_back(Clause { requested: Some(self.now), ..Clause::say(clause, turn, say) });
-    }
-
-    fn take_guess(&mut self, say: &Say) -> Option<Clause> {
-        let same = |guess: &Clause| matches!(&guess.words, Words::Say(words) if words == say);
-        let at = self.guesses.iter().position(same)?;
-        self.guesses.remove(at)
-    }
-
-    pub(crate) fn drop_guesses(&mut self) {
-        for guess in std::mem::take(&mut self.guesses) {
-            self.cancel(&guess);
-        }
+        self.note_first_pcm();
+        self.stage_done(Stage::Tts, spent);
+        self.missed(Stage::Tts, spent, Rung::CachedClause, why);
+        self.request_voice();
+        true
     }
 
     fn drop_idle_filler(&mut self) {

@@ -5,17 +5,23 @@ use crate::deadline::{Timer, TimerTable};
 use crate::ears::Ears;
 use crate::error::SessionError;
 use crate::exchange::{Awaiting, Exchange, TURN_TIMERS};
+use crate::gain::Gain;
+use crate::guess::Guess;
 use crate::input::{Failure, Input};
+use crate::interrupting::{Interrupted, Probe};
 use crate::keys::KeyBuffer;
+use crate::ladder::Rung;
 use crate::leaving::Leave;
+use crate::local::Kept;
 use crate::media::{MediaStats, Receiver};
+use crate::mouth::Mouth;
 use crate::output::{Output, SessionEvent};
 use crate::playout::{Tape, Transmitter};
 use crate::record::{Cause, Outcome};
-use crate::reply::{Clause, Reply};
+use crate::reply::Reply;
 use crate::termination::EndReason;
 use crate::turn::{Effect, State, TurnEvent, step};
-use hualu_core::dialogue::{Ask, CallEvent, CallInput, Expect};
+use hualu_core::dialogue::{Ask, CallEvent, CallInput};
 use hualu_core::speech::RecognizeCommand;
 use hualu_core::{ClauseId, Stage, TurnId, VoiceActivity};
 use std::collections::VecDeque;
@@ -46,9 +52,19 @@ pub struct CallSession {
     pub(crate) tape: Option<Tape>,
     pub(crate) reply: Reply,
     /// Clauses spoken ahead for replies that may come.
-    pub(crate) guesses: VecDeque<Clause>,
-    /// What the caller's speech interrupted, to be said again should it have been noise.
-    pub(crate) interrupted: Option<Vec<Clause>>,
+    pub(crate) guesses: VecDeque<Guess>,
+    /// A recognition of speech over a prompt, until it is decided what it is.
+    pub(crate) probe: Option<Probe>,
+    /// What the caller's speech interrupted, to be said again should it not have been meant so.
+    pub(crate) interrupted: Option<Interrupted>,
+    /// Prompts that were stopped for nothing, in a row.
+    pub(crate) doubts: u32,
+    pub(crate) mouth: Mouth,
+    pub(crate) gain: Gain,
+    /// Prompts of this call that can be said again without the voice.
+    pub(crate) kept: Kept,
+    /// When the caller last heard something.
+    pub(crate) audible: Instant,
     pub(crate) clauses: ClauseId,
     /// Counts the dialogue's clauses as the dialogue does.
     pub(crate) told: ClauseId,
@@ -58,6 +74,13 @@ pub struct CallSession {
     /// From when the caller has been quiet while the bot waits.
     pub(crate) quiet_since: Instant,
     pub(crate) keys: KeyBuffer,
+    /// The keypad menu was offered: its keys need no dialogue.
+    pub(crate) menu_open: bool,
+    /// The call is being given up.
+    pub(crate) gives_up: bool,
+    started: Instant,
+    /// The last number given to a turn.
+    turns: TurnId,
     pub(crate) failures: u32,
     pub(crate) failure: Option<(Stage, Option<Failure>)>,
     pub(crate) last_words: EndReason,
@@ -84,13 +107,23 @@ impl CallSession {
             tape: config.record.then(Tape::new),
             reply: Reply::default(),
             guesses: VecDeque::new(),
+            probe: None,
             interrupted: None,
+            doubts: 0,
+            mouth: Mouth::default(),
+            gain: Gain::full(),
+            kept: Kept::default(),
+            audible: now,
             clauses: ClauseId(0),
             told: ClauseId(0),
             watched: None,
-            asked: Ask { expect: Expect::Free, no_input: config.turn.no_input },
+            asked: Ask { no_input: config.turn.no_input, ..Ask::default() },
             quiet_since: now,
             keys: KeyBuffer::default(),
+            menu_open: false,
+            gives_up: false,
+            started: now,
+            turns: TurnId(0),
             failures: 0,
             failure: None,
             last_words: EndReason::Internal,
@@ -191,6 +224,7 @@ impl CallSession {
             Timer::Slot => self.on_slot(),
             Timer::Receive => self.pull_frames(),
             Timer::Endpoint => self.fire(TurnEvent::SpeechEnded),
+            Timer::Decide => self.on_decide(),
             Timer::Utterance => self.on_utterance_too_long(),
             Timer::Asr => self.on_final_late(),
             Timer::Nlu => self.on_act_late(),
@@ -247,11 +281,12 @@ impl CallSession {
         let bereft = reply_over && self.reply.skipped;
         match self.state {
             _ if self.speech_counts() => Some(TurnEvent::SpeechStarted),
-            State::Speaking if self.wants_hush() => Some(TurnEvent::KeyPressed),
-            State::Thinking | State::Speaking if bereft => Some(TurnEvent::ReplyFailed),
-            State::Speaking if reply_over => Some(TurnEvent::ReplyOver),
-            State::Speaking if self.reply.is_empty() => Some(TurnEvent::ReplyDry),
-            State::Speaking => None,
+            State::Speaking | State::Ducked if self.wants_hush() => Some(TurnEvent::KeyPressed),
+            State::Thinking | State::Speaking | State::Ducked if bereft => Some(TurnEvent::ReplyFailed),
+            State::Speaking | State::Ducked if reply_over => Some(TurnEvent::ReplyOver),
+            State::Speaking | State::Ducked if self.probe_interrupts() => Some(TurnEvent::Interrupted),
+            State::Speaking | State::Ducked if self.reply.is_empty() => Some(TurnEvent::ReplyDry),
+            State::Speaking | State::Ducked => None,
             _ if self.keys.is_entered() && self.leave.is_none() && self.reply.finish.is_none() => {
                 Some(TurnEvent::KeysEntered)
             }
@@ -265,6 +300,9 @@ impl CallSession {
         let Some((to, effect)) = step(self.state, event) else { return };
         let from = std::mem::replace(&mut self.state, to);
         self.carry_out(effect);
+        if from == State::Ducked && to != State::Speaking {
+            self.gain = Gain::full();
+        }
         if from != to {
             self.emit(SessionEvent::Turn { turn: self.exchange.turn(), from, to });
         }
@@ -274,6 +312,8 @@ impl CallSession {
         match effect {
             Effect::OpenUtterance => self.open_utterance(),
             Effect::JoinUtterance => self.join_utterance(),
+            Effect::Duck => self.duck(),
+            Effect::Unduck => self.unduck(),
             Effect::BargeIn => self.barge_in(),
             Effect::AwaitEndpoint => self.await_endpoint(),
             Effect::GoOnListening => self.timers.stop(Timer::Endpoint),
@@ -291,15 +331,23 @@ impl CallSession {
 
     /// Ends the running turn and begins the next.
     pub(crate) fn begin_turn(&mut self, cause: Cause, outcome: Outcome) -> Exchange {
-        self.close_record(outcome);
         self.drop_reply();
         self.drop_guesses();
+        self.close_record(outcome);
         self.interrupted = None;
         for timer in TURN_TIMERS {
             self.timers.stop(timer);
         }
-        let next = Exchange::new(self.exchange.turn().next(), cause, self.now);
-        std::mem::replace(&mut self.exchange, next)
+        // Speech that is listened to already has its number.
+        let turn = self.probe.as_ref().map(|probe| probe.turn);
+        let turn = turn.unwrap_or_else(|| self.next_turn());
+        std::mem::replace(&mut self.exchange, Exchange::new(turn, cause, self.now))
+    }
+
+    /// A number that no turn has had.
+    pub(crate) const fn next_turn(&mut self) -> TurnId {
+        self.turns = self.turns.next();
+        self.turns
     }
 
     /// Hands out the record of the running turn, once.
@@ -307,7 +355,12 @@ impl CallSession {
         if std::mem::replace(&mut self.exchange.recorded, true) {
             return;
         }
-        self.exchange.record.outcome = outcome;
+        self.report_guesses();
+        let (began, last_voiced) = (self.exchange.began, self.exchange.last_voiced);
+        let (voiced, last_voiced) = (self.exchange.voiced, last_voiced.map(|at| self.exchange.since_start(at)));
+        let record = &mut self.exchange.record;
+        (record.outcome, record.voiced, record.last_voiced) = (outcome, voiced, last_voiced);
+        record.at = began.saturating_duration_since(self.started);
         let record = Box::new(self.exchange.record.clone());
         self.emit(SessionEvent::TurnEnded(record));
     }
@@ -356,9 +409,14 @@ impl CallSession {
 
     /// Notes the time of a stage of the running turn.
     pub(crate) fn stage_done(&mut self, stage: Stage, spent: Duration) {
-        if self.exchange.stage_done(stage, spent) {
+        if self.exchange.stage_done(self.now, stage, spent) {
             let (turn, budget) = (self.exchange.turn(), self.config.budget.limit(stage));
             self.emit(SessionEvent::StageDone { turn, stage, spent, budget });
+            // Late behind something else that was being played: nothing had to be done, but it was late.
+            let is_engine = matches!(stage, Stage::Asr | Stage::Nlu | Stage::Tts);
+            if is_engine && spent > budget && !self.exchange.record.missed.iter().any(|missed| missed.stage == stage) {
+                self.missed(stage, spent, Rung::Wait, None);
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What a call is set up with: its media, its budget, the habits of its turns and the sentences prepared for bad moments.
 
+use crate::ladder::Ladders;
 use hualu_core::dialogue::CallStarted;
 use hualu_core::{CallId, HysteresisConfig, LatencyBudget, SampleRate};
 use hualu_rtp::Law;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,8 +84,20 @@ pub struct TurnConfig {
     pub endpoint_unknown: Duration,
     /// The longest utterance; it is closed there even if the caller goes on.
     pub utterance_max: Duration,
-    /// Voice needed to interrupt the bot or to go on after an endpoint; a cough is shorter.
+    /// Words that changed less than so long ago are not taken to be complete.
+    pub partial_stable: Duration,
+    /// Voice needed to interrupt the bot or to go on after an endpoint while no words are known; a cough is shorter.
     pub barge_in_min: Duration,
+    /// From the onset of speech over a prompt until it is decided whether it interrupts; the prompt is ducked meanwhile.
+    pub barge_in_decide: Duration,
+    /// The loudness of a ducked prompt: a factor; 0.25 is 12 dB down.
+    pub duck_gain: f32,
+    /// Prompts stopped for nothing in a row before voice alone stops none: then it takes words.
+    pub doubts_max: u32,
+    /// A loudspeaker brings the bot's own words back within this.
+    pub echo_delay: Duration,
+    /// A reply that was heard for less is taken back when the caller goes on: the turn is joined.
+    pub join_max: Duration,
     /// A pause that ends speech too short to interrupt.
     pub barge_in_gap: Duration,
     /// Speech without any recognized word is noise below this, and is put to the dialogue from here on.
@@ -113,9 +126,11 @@ pub struct TurnConfig {
     pub linger: Duration,
     /// A transfer of which nothing is heard for so long has failed; longer than whoever makes it waits for the peer.
     pub transfer_max: Duration,
-    /// Turns in a row that an engine spoiled before the call is given up.
-    pub failures_max: u32,
-    /// Where a call goes that was given up.
+    /// Silence of the bot while it owes an answer that counts as a defect.
+    pub dead_air: Duration,
+    /// What is done when a stage is late or broken.
+    pub ladders: Ladders,
+    /// Where a call goes that needs a person.
     pub escape: Escape,
 }
 
@@ -128,7 +143,13 @@ impl Default for TurnConfig {
             endpoint_complete: ms(200),
             endpoint_unknown: ms(500),
             utterance_max: ms(20_000),
-            barge_in_min: ms(220),
+            partial_stable: ms(100),
+            barge_in_min: ms(260),
+            barge_in_decide: ms(300),
+            duck_gain: 0.25,
+            doubts_max: 2,
+            echo_delay: ms(300),
+            join_max: ms(400),
             barge_in_gap: ms(200),
             wordless_min: ms(600),
             filler_after: ms(600),
@@ -143,20 +164,30 @@ impl Default for TurnConfig {
             media_timeout: Duration::from_secs(15),
             linger: ms(200),
             transfer_max: ms(35_000),
-            failures_max: 3,
+            dead_air: ms(2_500),
+            ladders: Ladders::default(),
             escape: Escape::HangUp,
         }
     }
 }
 
-/// What becomes of a call whose engines fail again and again.
+/// Where a call goes that needs a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Escape {
-    /// The goodbye is played and the call ends.
+    /// There is nobody: the goodbye is played and the call ends.
     #[default]
     HangUp,
     /// The filler is played and the call goes to a queue name or SIP URI.
     Transfer(String),
+}
+
+/// Keys that the caller is offered when the dialogue is of no help.
+#[derive(Clone, Debug)]
+pub struct Menu {
+    /// What is said: 人工服务请按0。
+    pub clip: Clip,
+    /// Keys that lead to a queue name or SIP URI without the dialogue. Others are put to it as always.
+    pub keys: BTreeMap<char, String>,
 }
 
 /// Recorded audio and its words.
@@ -205,6 +236,8 @@ pub struct Prompts {
     pub no_input: Clip,
     /// The call is given up or too long: 很抱歉，…，再见。
     pub goodbye: Clip,
+    /// Offered in place of a second reprompt; `None` where there is no menu.
+    pub menu: Option<Menu>,
     /// Clips that the bot plays by id.
     pub clips: HashMap<String, Clip>,
 }

@@ -11,6 +11,8 @@ pub enum Timer {
     Receive,
     /// Silence has lasted long enough to end the utterance.
     Endpoint,
+    /// It must be decided whether speech over a prompt interrupts it.
+    Decide,
     /// The utterance is too long.
     Utterance,
     /// The final hypothesis is late.
@@ -41,9 +43,10 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order in which those due at one moment are handled.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Receive,
         Self::Endpoint,
+        Self::Decide,
         Self::Utterance,
         Self::Asr,
         Self::Nlu,

@@ -23,6 +23,8 @@ pub(crate) struct Ears {
     /// What is heard now does not count until it pauses.
     ignoring: bool,
     unvoiced_run: usize,
+    /// Frames that no recognition has had yet.
+    fresh: usize,
 }
 
 impl Ears {
@@ -38,6 +40,7 @@ impl Ears {
             onset: None,
             ignoring: false,
             unvoiced_run: 0,
+            fresh: 0,
         }
     }
 
@@ -49,6 +52,7 @@ impl Ears {
         self.kept.push_back(*frame);
         let activity = self.gate.push(self.detector.score(frame));
         self.since_onset += 1;
+        self.fresh = (self.fresh + 1).min(KEPT);
         match activity {
             Activity::Started => {
                 self.since_onset = frames(self.config.onset_window);
@@ -100,9 +104,14 @@ impl Ears {
         self.voiced = Duration::ZERO;
     }
 
+    /// What was heard so far belongs to an utterance: no other one gets it again.
+    pub(crate) const fn consume(&mut self) {
+        self.fresh = 0;
+    }
+
     /// The present speech from its onset, and `pre_roll` before it, oldest first.
     pub(crate) fn speech(&self, pre_roll: Duration) -> impl Iterator<Item = &PcmFrame> {
-        let wanted = self.since_onset + frames(pre_roll);
+        let wanted = (self.since_onset + frames(pre_roll)).min(self.fresh);
         self.kept.iter().skip(self.kept.len().saturating_sub(wanted))
     }
 }

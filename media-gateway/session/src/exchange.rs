@@ -1,8 +1,10 @@
 //! The running turn: what it waits for, what it has so far, and the record that it leaves.
 
 use crate::deadline::Timer;
+use crate::guess::Meaning;
 use crate::input::Failure;
-use crate::record::{Cause, Outcome, TurnRecord};
+use crate::record::{Cause, Guesses, Outcome, PartialNote, TurnRecord};
+use crate::reply::Clause;
 use hualu_core::dialogue::{Completeness, Hypothesis};
 use hualu_core::{Pii, Stage, TurnId};
 use std::time::{Duration, Instant};
@@ -44,7 +46,9 @@ pub(crate) struct Exchange {
     pub(crate) asked: Instant,
     pub(crate) revision: u32,
     pub(crate) partial: Option<Hypothesis>,
-    judged: (u32, Completeness),
+    /// When the words last changed.
+    pub(crate) changed: Instant,
+    judged: Judgement,
     pub(crate) carry: Option<Carry>,
     /// The dialogue has begun to answer.
     pub(crate) acted: bool,
@@ -53,6 +57,8 @@ pub(crate) struct Exchange {
     pub(crate) fillers: u32,
     /// The newest partial for whose answer a clause was spoken ahead.
     pub(crate) guessed: u32,
+    /// A clause that was played on trust to its end and is not confirmed yet.
+    pub(crate) trusted: Option<Clause>,
     pub(crate) first_pcm: Option<Instant>,
     /// The recognizer broke while the caller spoke.
     pub(crate) deaf: Option<Failure>,
@@ -60,6 +66,14 @@ pub(crate) struct Exchange {
     pub(crate) given_up: bool,
     /// Its record was handed out.
     pub(crate) recorded: bool,
+}
+
+/// What the dialogue made of a partial.
+#[derive(Debug, Default)]
+struct Judgement {
+    revision: u32,
+    completeness: Completeness,
+    meaning: Meaning,
 }
 
 /// Words of the turn before, which the caller went on with.
@@ -91,19 +105,26 @@ impl Exchange {
         Self {
             record: TurnRecord {
                 turn,
+                at: Duration::ZERO,
                 cause,
+                voiced: Duration::ZERO,
+                last_voiced: None,
                 text: Pii::default(),
                 confidence: 0.0,
                 promoted: false,
-                partials: 0,
+                partials: Vec::new(),
                 endpoint: None,
+                ended: None,
                 intent: String::new(),
                 score: 0.0,
                 slots: Vec::new(),
                 said: Vec::new(),
                 stages: [None; Stage::ALL.len()],
+                done: [None; Stage::ALL.len()],
                 response: None,
                 missed: Vec::new(),
+                guesses: Guesses::default(),
+                dead_air: None,
                 outcome: Outcome::Answered,
             },
             began: now,
@@ -115,12 +136,14 @@ impl Exchange {
             asked: now,
             revision: 0,
             partial: None,
-            judged: (0, Completeness::Unknown),
+            changed: now,
+            judged: Judgement::default(),
             carry: None,
             acted: false,
             busy_until: None,
             fillers: 0,
             guessed: 0,
+            trusted: None,
             first_pcm: None,
             deaf: None,
             given_up: false,
@@ -139,14 +162,33 @@ impl Exchange {
     }
 
     /// What the dialogue made of the partial `revision`.
-    pub(crate) const fn judge(&mut self, revision: u32, completeness: Completeness) {
-        self.judged = (revision, completeness);
+    pub(crate) fn judge(&mut self, revision: u32, completeness: Completeness, meaning: Meaning) {
+        self.judged = Judgement { revision, completeness, meaning };
     }
 
     /// Whether the newest words sound finished; unknown while nobody has judged exactly these.
     pub(crate) fn completeness(&self) -> Completeness {
-        let (revision, completeness) = self.judged;
-        if revision == self.revision { completeness } else { Completeness::Unknown }
+        if self.judged.revision == self.revision { self.judged.completeness } else { Completeness::Unknown }
+    }
+
+    /// What the words of `revision` mean, if it is the one that was judged last.
+    pub(crate) fn meaning(&self, revision: u32) -> Option<&Meaning> {
+        (self.judged.revision == revision && revision > 0).then_some(&self.judged.meaning)
+    }
+
+    /// Takes the newest words.
+    pub(crate) fn take_words(&mut self, now: Instant, hypothesis: Hypothesis) {
+        if self.partial.as_ref().is_none_or(|before| before.text != hypothesis.text) {
+            self.changed = now;
+        }
+        let at = self.since_start(now);
+        note_partial(&mut self.record.partials, at, &hypothesis.text);
+        self.partial = Some(hypothesis);
+    }
+
+    /// A time as the record gives it.
+    pub(crate) fn since_start(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.began)
     }
 
     /// `words` with those of the turn before in front.
@@ -191,15 +233,27 @@ impl Exchange {
     }
 
     /// Notes the time of a stage, once.
-    pub(crate) fn stage_done(&mut self, stage: Stage, spent: Duration) -> bool {
-        match self.record.stages.get_mut(stage as usize) {
-            Some(slot @ None) => {
-                *slot = Some(spent);
+    pub(crate) fn stage_done(&mut self, now: Instant, stage: Stage, spent: Duration) -> bool {
+        let done = self.since_start(now);
+        match (self.record.stages.get_mut(stage as usize), self.record.done.get_mut(stage as usize)) {
+            (Some(slot @ None), Some(at)) => {
+                (*slot, *at) = (Some(spent), Some(done));
                 true
             }
             _ => false,
         }
     }
+}
+
+/// Keeps a partial for the record, if its words are new.
+pub(crate) fn note_partial(partials: &mut Vec<PartialNote>, at: Duration, text: &Pii<String>) {
+    if partials.last().is_some_and(|last| last.text == *text) {
+        return;
+    }
+    if partials.len() == PartialNote::MAX {
+        partials.pop();
+    }
+    partials.push(PartialNote { at, text: text.clone() });
 }
 
 /// Two pieces of one sentence as one. Readings of a part are none of the whole, so alternatives go.

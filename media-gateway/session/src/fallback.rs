@@ -5,7 +5,9 @@ use crate::config::{Clip, Escape};
 use crate::deadline::Timer;
 use crate::exchange::{Awaiting, TURN_TIMERS};
 use crate::input::Failure;
-use crate::output::{Rung, SessionEvent};
+use crate::ladder::Rung;
+use crate::local::LocalAnswer;
+use crate::output::SessionEvent;
 use crate::record::Cause;
 use crate::reply::{Clause, Finish, Origin};
 use crate::termination::{EndReason, Termination};
@@ -44,7 +46,7 @@ impl CallSession {
 
     fn on_voice_failed(&mut self, clause: Option<ClauseId>, reason: Failure) {
         let hit = |id: ClauseId| clause.is_none_or(|clause| clause == id);
-        self.guesses.retain(|guess| !hit(guess.id));
+        self.guesses.retain(|guess| !hit(guess.clause.id));
         let unfinished = |clause: &&Clause| clause.requested.is_some() && !clause.audio.is_complete();
         let broken: Vec<ClauseId> =
             self.reply.iter().filter(unfinished).map(|clause| clause.id).filter(|id| hit(*id)).collect();
@@ -61,8 +63,10 @@ impl CallSession {
     /// Nothing to play for so long that the caller may think the line is dead.
     pub(crate) fn on_filler_due(&mut self) {
         let clip = self.config.prompts.filler.clone();
-        let spent = self.exchange.fillers >= self.config.turn.fillers_max;
-        if self.state != State::Thinking || self.reply.has_audio() || spent || clip.pcm().is_empty() {
+        let has = self.config.turn.ladders.of(self.exchange.blame()).has(Rung::Filler);
+        let allowed = has && self.exchange.fillers < self.config.turn.fillers_max;
+        let wanted = allowed || self.exchange.record.dead_air.is_some();
+        if self.state != State::Thinking || self.reply.has_audio() || !wanted || clip.pcm().is_empty() {
             return;
         }
         self.exchange.fillers += 1;
@@ -91,24 +95,73 @@ impl CallSession {
 
     pub(crate) fn reprompt(&mut self) {
         let (stage, why) = self.failure.take().unwrap_or((self.exchange.blame(), None));
+        let spent = self.now.saturating_duration_since(self.exchange.asked);
         let finish = self.reply.finish.take();
         self.failures += 1;
-        let escapes = self.failures >= self.config.turn.failures_max;
-        let rung = if escapes { Rung::Escape } else { Rung::Reprompt };
-        self.missed(stage, self.now.saturating_duration_since(self.exchange.asked), rung, why);
+        let local = if finish.is_none() { self.local_answer(stage) } else { None };
         self.give_up_turn();
-        let finish = finish.or_else(|| escapes.then(|| self.escape()));
+        if let Some(local) = local {
+            self.missed(stage, spent, Rung::LocalAnswer, why);
+            return match local {
+                LocalAnswer::Person(target) => self.hand_over(target),
+                LocalAnswer::Again(clips) => self.say_clips(&clips),
+            };
+        }
+        let rung = self.closing_rung(stage);
+        self.missed(stage, spent, rung, why);
+        let finish = finish.or_else(|| match rung {
+            Rung::Person => Some(self.escape()),
+            Rung::Goodbye => Some(Finish::HangUp(Termination::new(EndReason::EnginesFailed))),
+            _ => None,
+        });
+        self.gives_up = matches!(rung, Rung::Person | Rung::Goodbye);
         let prompts = &self.config.prompts;
-        let clip = match (&finish, self.exchange.record.cause, why) {
+        let menu = prompts.menu.as_ref().filter(|_| rung == Rung::Menu);
+        self.menu_open |= menu.is_some();
+        let clip = match (&finish, menu, self.exchange.record.cause, why) {
             (Some(Finish::HangUp(_)), ..) => &prompts.goodbye,
             (Some(Finish::Transfer { .. }), ..) => &prompts.filler,
-            (None, Cause::Silence, _) => &prompts.no_input,
-            (None, _, Some(_)) => &prompts.trouble,
-            (None, _, None) => &prompts.slow,
+            (None, Some(menu), ..) => &menu.clip,
+            (None, None, Cause::Silence, _) => &prompts.no_input,
+            (None, None, _, Some(_)) => &prompts.trouble,
+            (None, None, _, None) => &prompts.slow,
         }
         .clone();
         self.reply.finish = finish;
         self.say_instead(&clip, self.reply.finish.is_none());
+    }
+
+    /// The rung that takes the place of the reply, as far as there is what it needs.
+    fn closing_rung(&self, stage: Stage) -> Rung {
+        match self.config.turn.ladders.of(stage).closing(self.failures) {
+            Rung::Menu if self.config.prompts.menu.is_none() => Rung::Reprompt,
+            Rung::Person if self.config.turn.escape == Escape::HangUp => Rung::Goodbye,
+            rung => rung,
+        }
+    }
+
+    /// What the caller asked for, if it needs no dialogue.
+    fn local_answer(&self, stage: Stage) -> Option<LocalAnswer> {
+        let allowed = stage == Stage::Nlu && self.config.turn.ladders.nlu.has(Rung::LocalAnswer);
+        let words = &self.exchange.record.text;
+        allowed.then(|| self.kept.answer(words.reveal(), &self.config.turn.escape)).flatten()
+    }
+
+    /// The call goes to a person without the dialogue's doing.
+    pub(crate) fn hand_over(&mut self, target: String) {
+        self.exchange.given_up = true;
+        self.reply.finish = Some(Finish::Transfer { target, summary: Pii::default() });
+        let clip = self.config.prompts.filler.clone();
+        self.say_instead(&clip, false);
+    }
+
+    /// Says prompts that were kept, as the whole reply.
+    fn say_clips(&mut self, clips: &[Clip]) {
+        for clip in clips {
+            let clause = self.own_clause(clip, Origin::Fallback, true);
+            self.reply.push(clause);
+        }
+        self.reply.closed = true;
     }
 
     fn escape(&self) -> Finish {

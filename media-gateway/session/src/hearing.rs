@@ -2,10 +2,12 @@
 
 use crate::call::CallSession;
 use crate::deadline::Timer;
-use crate::endpoint::silence_needed;
+use crate::endpoint::Silences;
 use crate::exchange::Awaiting;
+use crate::interrupting::Probe;
 use crate::keys::Way;
-use crate::output::{Missed, Output, Rung, SessionEvent};
+use crate::ladder::Rung;
+use crate::output::{Idle, Missed, Output, SessionEvent};
 use crate::record::{Cause, EndpointReason, Outcome};
 use crate::turn::{State, TurnEvent};
 use hualu_core::dialogue::{CallEvent, Hypothesis};
@@ -39,6 +41,7 @@ impl CallSession {
         }
         let activity = self.ears.hear(self.now, frame);
         if !self.open {
+            self.hear_probe(frame, activity, behind);
             // Speech that is too short to count is forgotten once it pauses.
             if matches!(activity, Activity::Pausing(pause) if pause >= self.config.turn.barge_in_gap) {
                 self.ears.dismiss();
@@ -62,17 +65,22 @@ impl CallSession {
         if self.leave.is_some() || self.reply.finish.is_some() || self.open {
             return None;
         }
-        let interrupts = self.config.turn.barge_in_min;
+        if self.probe.as_ref().is_some_and(|probe| probe.ended.is_some()) {
+            return None;
+        }
         match self.state {
             State::Listening => Some(Duration::ZERO),
-            // A greeting on its way must not be lost to a 喂, nor what keys have asked for to a word on the side.
-            State::Thinking => {
-                let joins = matches!(self.exchange.record.cause, Cause::Speech | Cause::Silence);
-                joins.then_some(interrupts)
-            }
-            State::Speaking => self.reply.is_interruptible().then_some(interrupts),
-            State::UserSpeaking | State::Endpointing => None,
+            State::Thinking => self.may_join().then_some(self.config.turn.barge_in_min),
+            // The onset alone ducks; what follows decides.
+            State::Speaking => (self.reply.is_interruptible() && self.probe.is_none()).then_some(Duration::ZERO),
+            State::UserSpeaking | State::Endpointing | State::Ducked => None,
         }
+    }
+
+    /// Whether words that come now belong to the running turn. A greeting on its way must not be lost to a 喂, nor what
+    /// keys have asked for to a word on the side.
+    pub(crate) const fn may_join(&self) -> bool {
+        matches!(self.exchange.record.cause, Cause::Speech | Cause::Silence)
     }
 
     pub(crate) fn speech_counts(&self) -> bool {
@@ -97,31 +105,58 @@ impl CallSession {
         self.listen();
     }
 
-    /// The recognizer gets the caller's speech from its onset, and a little before.
+    /// The recognizer gets the caller's speech from its onset, and a little before, unless it listens already.
     pub(crate) fn listen(&mut self) {
+        self.timers.stop(Timer::Decide);
+        if let Some(probe) = self.probe.take() {
+            return self.adopt(probe);
+        }
         let turn = self.exchange.turn();
         self.exchange.began = self.ears.onset().unwrap_or(self.now);
         self.exchange.last_voiced = self.ears.last_voiced();
         self.exchange.voiced = self.ears.voiced();
         self.open = true;
         self.timers.set(Timer::Utterance, self.now + self.config.turn.utterance_max);
-        self.recognize(RecognizeCommand::Start { turn, expect: self.asked.expect });
-        for frame in self.ears.speech(self.config.turn.pre_roll) {
-            self.out.push_back(Output::Recognize(RecognizeCommand::Audio(*frame)));
+        self.start_recognition(turn);
+    }
+
+    /// What was listened to on trial is a turn; the dialogue hears of its words now.
+    fn adopt(&mut self, probe: Probe) {
+        let exchange = &mut self.exchange;
+        debug_assert_eq!(exchange.turn(), probe.turn);
+        (exchange.began, exchange.last_voiced) = (probe.onset, Some(probe.last_voiced));
+        (exchange.voiced, exchange.ingest) = (probe.voiced, probe.behind);
+        (exchange.revision, exchange.ended) = (probe.revision, probe.ended);
+        exchange.record.partials = probe.partials;
+        exchange.partial = probe.partial;
+        if probe.ended.is_some() {
+            return;
+        }
+        self.open = true;
+        self.timers.set(Timer::Utterance, self.now + self.config.turn.utterance_max);
+        if self.exchange.partial.as_ref().is_some_and(|words| !words.text.reveal().is_empty()) {
+            let revision = self.exchange.revision;
+            self.tell(self.exchange.turn(), CallEvent::Partial { hypothesis: self.exchange.words(), revision });
         }
     }
 
     pub(crate) fn await_endpoint(&mut self) {
         let words = self.exchange.words();
-        let (silence, reason) = silence_needed(
-            &self.config.turn,
-            &self.config.budget,
-            self.asked.expect,
-            words.text.reveal(),
-            self.exchange.completeness(),
-        );
+        let pauses = Silences::new(&self.config.turn, &self.config.budget, self.asked.pauses);
+        // A prompt that was stopped for a 嗯 or for its own echo is not kept waiting.
+        let is_idle = self.interrupted.is_some()
+            && self.idle_utterance().is_some_and(|idle| matches!(idle, Idle::Backchannel | Idle::Echo));
+        let (silence, reason) = if is_idle {
+            (pauses.complete, EndpointReason::Idle)
+        } else {
+            pauses.needed(self.asked.expect, words.text.reveal(), self.exchange.completeness())
+        };
         self.exchange.record.endpoint = Some(reason);
-        self.timers.set(Timer::Endpoint, self.exchange.silent_since() + silence);
+        let due = self.exchange.silent_since() + silence;
+        // Words that have just changed may go on changing.
+        let settled = self.exchange.changed + self.config.turn.partial_stable;
+        let due = if reason == EndpointReason::Complete { due.max(settled) } else { due };
+        self.timers.set(Timer::Endpoint, due.min(self.exchange.silent_since() + silence.max(pauses.unknown)));
     }
 
     pub(crate) fn on_utterance_too_long(&mut self) {
@@ -134,15 +169,22 @@ impl CallSession {
 
     pub(crate) fn close_utterance(&mut self) {
         let budget = self.config.budget;
-        self.ears.dismiss();
-        self.open = false;
         self.timers.stop(Timer::Endpoint);
         self.timers.stop(Timer::Utterance);
-        self.exchange.ended = Some(self.now);
+        let ended = *self.exchange.ended.get_or_insert(self.now);
+        self.exchange.record.ended = Some(self.exchange.since_start(ended));
         self.stage_done(Stage::Ingest, self.exchange.ingest);
-        self.stage_done(Stage::Endpoint, self.now.saturating_duration_since(self.exchange.silent_since()));
-        self.exchange.wait_for(self.now, Awaiting::Final);
-        self.recognize(RecognizeCommand::End { turn: self.exchange.turn(), budget: budget.asr });
+        if self.exchange.ingest > budget.ingest {
+            self.missed(Stage::Ingest, self.exchange.ingest, Rung::Conceal, None);
+        }
+        self.stage_done(Stage::Endpoint, ended.saturating_duration_since(self.exchange.silent_since()));
+        self.exchange.wait_for(ended, Awaiting::Final);
+        if std::mem::replace(&mut self.open, false) {
+            self.ears.dismiss();
+            self.ears.consume();
+            self.recognize(RecognizeCommand::End { turn: self.exchange.turn(), budget: budget.asr });
+            self.trust_guess();
+        }
         // A stream that broke while the caller spoke has no final to wait for.
         let patience = if self.exchange.deaf.is_some() { Duration::ZERO } else { budget.asr };
         self.timers.set(Timer::Asr, self.now + patience);
@@ -157,6 +199,9 @@ impl CallSession {
             }
             return;
         }
+        if self.on_probe(&event) {
+            return;
+        }
         let waits = self.exchange.awaiting == Awaiting::Final;
         if event.turn != self.exchange.turn() || !(self.open || waits) {
             return self.emit(SessionEvent::Stale { stage: Stage::Asr, turn: event.turn });
@@ -165,8 +210,7 @@ impl CallSession {
         if event.is_final && waits {
             return self.on_final(event.hypothesis, false);
         }
-        self.exchange.record.partials += 1;
-        self.exchange.partial = Some(event.hypothesis);
+        self.exchange.take_words(self.now, event.hypothesis);
         if self.open {
             let (turn, revision) = (event.turn, event.revision);
             self.tell(turn, CallEvent::Partial { hypothesis: self.exchange.words(), revision });
@@ -186,8 +230,9 @@ impl CallSession {
         let partial = self.exchange.partial.clone().unwrap_or_default();
         let has_partial = !partial.text.reveal().is_empty();
         let has_words = has_partial || !self.exchange.words().text.reveal().is_empty();
+        let promotes = self.config.turn.ladders.asr.has(Rung::PromotePartial);
         match why {
-            _ if has_partial || (has_words && why.is_some()) => {
+            _ if promotes && (has_partial || (has_words && why.is_some())) => {
                 self.missed(Stage::Asr, spent, Rung::PromotePartial, why);
                 self.on_final(partial, true);
             }
@@ -196,36 +241,49 @@ impl CallSession {
         }
     }
 
-    fn on_final(&mut self, hypothesis: Hypothesis, promoted: bool) {
+    pub(crate) fn on_final(&mut self, hypothesis: Hypothesis, promoted: bool) {
         self.timers.stop(Timer::Asr);
         self.stage_done(Stage::Asr, self.now.saturating_duration_since(self.exchange.asked));
-        self.exchange.partial = Some(hypothesis);
+        self.exchange.take_words(self.now, hypothesis);
         let words = self.exchange.words();
         let record = &mut self.exchange.record;
         record.text = words.text.clone();
         record.confidence = words.confidence;
         record.promoted = promoted;
-        if words.text.reveal().is_empty() && self.pass_over_noise() {
+        if self.pass_over() {
             return;
         }
         self.interrupted = None;
+        self.doubts = 0;
         self.put(CallEvent::Final { hypothesis: words, promoted });
     }
 
-    /// Sound without words. What it interrupted is said again; a short one is passed over. A long one, or one that cut
-    /// short a reply of which the rest is not known, is put to the dialogue, which can say that it did not understand.
-    /// Returns whether the matter is settled here.
-    fn pass_over_noise(&mut self) -> bool {
-        let cut = self.interrupted.take();
+    /// What was not meant for the bot. The reply that it stopped goes on from the clause in which it was stopped; a short
+    /// noise is passed over, and so are the bot's own words. A long noise, or whatever cut short a reply of which the rest
+    /// is not known, is put to the dialogue, which can say that it did not understand. Returns whether the matter is
+    /// settled here.
+    fn pass_over(&mut self) -> bool {
+        let Some(idle) = self.idle_utterance() else { return false };
+        let cut = self.interrupted.take().map(|interrupted| interrupted.cut);
+        let is_joined = self.exchange.carry.is_some() && !self.exchange.words().text.reveal().is_empty();
         match &cut {
             Some(cut) if cut.is_empty() => return false,
-            None if self.exchange.voiced >= self.config.turn.wordless_min => return false,
+            None if is_joined => return false,
+            None if idle == Idle::Noise && self.exchange.voiced >= self.config.turn.wordless_min => return false,
             _ => {}
         }
+        let stopped = cut.is_some();
+        self.emit(SessionEvent::Dismissed { turn: self.exchange.turn(), idle, stopped });
+        self.doubts += u32::from(stopped);
         self.exchange.wait_for(self.now, Awaiting::Nothing);
-        self.exchange.record.outcome = Outcome::Wordless;
+        self.exchange.record.outcome = match idle {
+            Idle::Noise => Outcome::Wordless,
+            Idle::Backchannel => Outcome::Backchannel,
+            Idle::Echo => Outcome::Echo,
+        };
         self.timers.stop(Timer::NluHard);
         self.timers.stop(Timer::Filler);
+        self.drop_trusted();
         self.say_again(cut.unwrap_or_default());
         self.reply.closed = true;
         true
@@ -234,7 +292,8 @@ impl CallSession {
     /// Counts a missed budget and notes it on the turn's record.
     pub(crate) fn missed(&mut self, stage: Stage, spent: Duration, rung: Rung, why: Option<crate::Failure>) {
         let (turn, budget) = (self.exchange.turn(), self.config.budget.limit(stage));
-        let missed = Missed { turn, stage, spent, budget, rung, why };
+        let at = self.exchange.since_start(self.now);
+        let missed = Missed { turn, stage, at, spent, budget, rung, why };
         self.exchange.record.missed.push(missed);
         self.push(Output::Event(SessionEvent::StageMissed(missed)));
     }

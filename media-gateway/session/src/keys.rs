@@ -110,12 +110,24 @@ impl CallSession {
         self.begin_turn(Cause::Keys, Outcome::Joined);
         let keys = Pii::new(self.keys.take());
         self.exchange.record.text = keys.clone();
+        if let Some(target) = self.menu_target(keys.reveal()) {
+            return self.hand_over(target);
+        }
         self.put(CallEvent::Keys(keys));
+    }
+
+    /// Where a key of the menu that was offered leads.
+    fn menu_target(&self, keys: &str) -> Option<String> {
+        let menu = self.config.prompts.menu.as_ref().filter(|_| self.menu_open)?;
+        let mut keys = keys.chars();
+        let key = keys.next().filter(|_| keys.next().is_none())?;
+        menu.keys.get(&key).cloned()
     }
 
     /// Closes a recognition that nobody wants any more.
     pub(crate) fn abandon_utterance(&mut self) {
         self.ears.dismiss();
+        self.drop_probe();
         if self.open {
             self.open = false;
             self.recognize(RecognizeCommand::Cancel { turn: self.exchange.turn() });

@@ -41,7 +41,7 @@ impl CallSession {
             return;
         }
         self.timers.stop(Timer::Transfer);
-        if self.failures >= self.config.turn.failures_max {
+        if self.gives_up {
             return self.end(Termination::new(EndReason::EnginesFailed));
         }
         self.leave = None;

@@ -20,7 +20,7 @@
 //! # fn clip(text: &str) -> Clip { Clip::new(text, vec![0; 8_000]) }
 //! # let prompts = Prompts {
 //! #     filler: clip("请稍等"), slow: clip("系统有点慢"), trouble: clip("抱歉"), no_input: clip("您还在吗"),
-//! #     goodbye: clip("再见"), clips: Default::default(),
+//! #     goodbye: clip("再见"), menu: None, clips: Default::default(),
 //! # };
 //! # #[expect(clippy::disallowed_methods, reason = "an example needs some instant")]
 //! # let now = std::time::Instant::now();
@@ -66,11 +66,17 @@ mod endpoint;
 mod error;
 mod exchange;
 mod fallback;
+mod gain;
+mod guess;
 mod hearing;
 mod input;
+mod interrupting;
 mod keys;
+mod ladder;
 mod leaving;
+mod local;
 mod media;
+mod mouth;
 mod output;
 mod playout;
 mod record;
@@ -80,13 +86,14 @@ mod termination;
 mod turn;
 
 pub use call::CallSession;
-pub use config::{Clip, Escape, MediaParams, Prompts, SessionConfig, TurnConfig};
+pub use config::{Clip, Escape, MediaParams, Menu, Prompts, SessionConfig, TurnConfig};
 pub use deadline::{Timer, TimerTable};
 pub use error::SessionError;
 pub use hualu_rtp::{Key, Law};
 pub use input::{Failure, Input};
+pub use ladder::{Labels, Ladder, LadderError, Ladders, Rung};
 pub use media::MediaStats;
-pub use output::{Datagram, Missed, Output, Rung, SessionEvent, StereoFrame};
-pub use record::{Cause, EndpointReason, Outcome, Said, TurnRecord};
+pub use output::{Datagram, Idle, Missed, Output, SessionEvent, StereoFrame};
+pub use record::{Cause, EndpointReason, Guesses, Outcome, PartialNote, Said, TurnRecord};
 pub use termination::{CallResult, EndReason, Termination};
 pub use turn::{Effect, State, TurnEvent, step};

@@ -1,6 +1,7 @@
 //! What a call wants done.
 
 use crate::input::Failure;
+use crate::ladder::Rung;
 use crate::media::MediaStats;
 use crate::record::TurnRecord;
 use crate::termination::Termination;
@@ -124,6 +125,33 @@ pub enum SessionEvent {
         /// From the first voiced frame to the last packet with the prompt in it.
         after: Duration,
     },
+    /// The caller made a sound over a prompt that was not meant to interrupt it.
+    Dismissed {
+        /// The turn whose prompt it was.
+        turn: TurnId,
+        /// What it was taken for.
+        idle: Idle,
+        /// The prompt had been stopped for it and is said again.
+        stopped: bool,
+    },
+    /// What came of speaking ahead in one turn; only when there was something.
+    Guessed {
+        /// The turn.
+        turn: TurnId,
+        /// Whether the reply began with a clause spoken ahead.
+        hit: bool,
+        /// Clauses spoken for nothing.
+        wasted: u32,
+        /// Their audio.
+        wasted_samples: Samples,
+    },
+    /// The bot owed an answer and was silent for so long: a defect, whatever the reason.
+    DeadAir {
+        /// The turn.
+        turn: TurnId,
+        /// How long it has been silent when this is noticed.
+        silent: Duration,
+    },
     /// An answer came for something that is over.
     Stale {
         /// Whose answer.
@@ -154,6 +182,8 @@ pub struct Missed {
     pub turn: TurnId,
     /// The stage.
     pub stage: Stage,
+    /// When, counted from the start of the turn.
+    pub at: Duration,
     /// What it has taken so far.
     pub spent: Duration,
     /// What it was given.
@@ -164,34 +194,25 @@ pub struct Missed {
     pub why: Option<Failure>,
 }
 
-/// What is done instead of what was wanted.
+/// A sound of the caller that was not meant for the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
-    /// Wait on: a later limit decides.
-    Wait,
-    /// The last partial stands for the final hypothesis.
-    PromotePartial,
-    /// A filler is played.
-    Filler,
-    /// The clause is left out and the reply goes on.
-    SkipClause,
-    /// A prepared sentence asks the caller again.
-    Reprompt,
-    /// The call is given up: goodbye, then a person or the end.
-    Escape,
+pub enum Idle {
+    /// No words: a cough, a door.
+    Noise,
+    /// 嗯 and the like, while the bot explains.
+    Backchannel,
+    /// The bot's own words, out of a loudspeaker.
+    Echo,
 }
 
-impl Rung {
-    /// The label used in metrics and records.
+impl Idle {
+    /// The label used in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Wait => "wait",
-            Self::PromotePartial => "promote_partial",
-            Self::Filler => "filler",
-            Self::SkipClause => "skip_clause",
-            Self::Reprompt => "reprompt",
-            Self::Escape => "escape",
+            Self::Noise => "noise",
+            Self::Backchannel => "backchannel",
+            Self::Echo => "echo",
         }
     }
 }

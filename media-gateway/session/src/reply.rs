@@ -1,6 +1,7 @@
 //! The reply of a turn: clauses in order, their audio as it comes in, and exactly how much of it went out.
 
 use crate::config::Clip;
+use crate::mouth::share;
 use hualu_core::dialogue::{Heard, Say};
 use hualu_core::speech::AudioSource;
 use hualu_core::{ClauseId, Pii, SampleRate, Samples, TurnId};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Clauses that may wait; further ones are refused and counted.
 const CLAUSES_MAX: usize = 64;
-/// Audio of one clause that may wait: a minute. More is dropped.
+/// Audio that one clause may have: a minute. More is dropped.
 const CLAUSE_SAMPLES_MAX: u64 = 60 * 8_000;
 /// How long a Mandarin character takes to say, for a clause whose audio has not all come.
 const PER_CHARACTER: Duration = Duration::from_millis(200);
@@ -40,6 +41,10 @@ pub(crate) struct Clause {
     pub(crate) interruptible: bool,
     /// When synthesis was asked for.
     pub(crate) requested: Option<Instant>,
+    /// When it began to be heard.
+    pub(crate) began: Option<Instant>,
+    /// Played on trust: the dialogue has not said yet that this is its reply.
+    pub(crate) unconfirmed: bool,
     pub(crate) audio: ClauseAudio,
 }
 
@@ -53,9 +58,13 @@ pub(crate) enum Words {
 }
 
 /// The audio of one clause.
+///
+/// What was played stays, so that a clause that was stopped for nothing begins anew without asking the voice again.
 #[derive(Debug, Default)]
 pub(crate) struct ClauseAudio {
-    pieces: VecDeque<Piece>,
+    pieces: Vec<Piece>,
+    /// The piece that is played, and where in it.
+    at: usize,
     offset: usize,
     received: u64,
     sent: u64,
@@ -82,7 +91,7 @@ impl ClauseAudio {
     fn of_clip(clip: &Clip) -> Self {
         Self {
             received: clip.pcm().len() as u64,
-            pieces: VecDeque::from([Piece::Shared(Arc::clone(clip.pcm()))]),
+            pieces: vec![Piece::Shared(Arc::clone(clip.pcm()))],
             complete: true,
             source: AudioSource::Recorded,
             ..Self::default()
@@ -92,10 +101,10 @@ impl ClauseAudio {
     /// Takes the next piece; `false` if it does not fit.
     pub(crate) fn push(&mut self, pcm: Vec<i16>, last: bool) -> bool {
         let len = pcm.len() as u64;
-        let fits = self.waiting() + len <= CLAUSE_SAMPLES_MAX;
+        let fits = self.received + len <= CLAUSE_SAMPLES_MAX;
         if fits && !pcm.is_empty() && !self.complete {
             self.received += len;
-            self.pieces.push_back(Piece::Owned(pcm));
+            self.pieces.push(Piece::Owned(pcm));
         }
         self.complete |= last;
         fits
@@ -104,7 +113,7 @@ impl ClauseAudio {
     /// Copies samples out as they are sent; returns how many there were.
     pub(crate) fn read(&mut self, mut out: &mut [i16]) -> usize {
         let wanted = out.len();
-        while let Some(piece) = self.pieces.front() {
+        while let Some(piece) = self.pieces.get(self.at) {
             let rest = piece.samples().get(self.offset..).unwrap_or(&[]);
             let taken = rest.len().min(out.len());
             let (now, later) = out.split_at_mut(taken);
@@ -114,12 +123,27 @@ impl ClauseAudio {
                 self.offset += taken;
                 break;
             }
-            self.pieces.pop_front();
+            self.at += 1;
             self.offset = 0;
         }
         let read = wanted - out.len();
         self.sent += read as u64;
         read
+    }
+
+    /// Plays it from its start once more. Only for audio that is all there.
+    const fn rewind(&mut self) {
+        (self.at, self.offset, self.sent) = (0, 0, 0);
+    }
+
+    /// All samples that have come.
+    pub(crate) fn all(&self) -> impl Iterator<Item = i16> {
+        self.pieces.iter().flat_map(|piece| piece.samples().iter().copied())
+    }
+
+    /// Samples that have come.
+    pub(crate) const fn received(&self) -> Samples {
+        Samples(self.received)
     }
 
     /// Samples that wait to be sent.
@@ -157,6 +181,8 @@ impl Clause {
             interruptible: say.interruptible,
             words: Words::Say(say),
             requested: None,
+            began: None,
+            unconfirmed: false,
             audio: ClauseAudio::default(),
         }
     }
@@ -172,16 +198,39 @@ impl Clause {
             audio: ClauseAudio::of_clip(clip),
             words: Words::Clip(clip.clone()),
             requested: None,
+            began: None,
+            unconfirmed: false,
         }
     }
 
     /// The same words once more, from the start, under a new number.
     pub(crate) fn again(self, id: ClauseId, turn: TurnId) -> Self {
-        let audio = match &self.words {
-            Words::Clip(clip) => ClauseAudio::of_clip(clip),
-            Words::Say(_) => ClauseAudio::default(),
-        };
-        Self { id, turn, requested: None, audio, ..self }
+        let mut audio = self.audio;
+        if audio.complete {
+            audio.rewind();
+        } else {
+            audio = ClauseAudio::default();
+        }
+        let requested = self.requested.filter(|_| audio.complete);
+        Self { id, turn, requested, audio, began: None, ..self }
+    }
+
+    /// Lets a clip stand in for audio that does not come.
+    pub(crate) fn play_from(&mut self, clip: &Clip) {
+        self.audio = ClauseAudio { source: AudioSource::Cache, ..ClauseAudio::of_clip(clip) };
+    }
+
+    /// How it sounds, if anybody said.
+    pub(crate) fn pinyin(&self) -> &str {
+        match &self.words {
+            Words::Say(say) => &say.pinyin,
+            Words::Clip(_) => "",
+        }
+    }
+
+    /// How much of it went out: 0 to 1.
+    pub(crate) fn share_sent(&self) -> f64 {
+        share(self.audio.sent(), self.expected_samples(&self.text()))
     }
 
     pub(crate) fn text(&self) -> String {
@@ -238,6 +287,16 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// How many clauses are not over yet.
+    pub(crate) fn len(&self) -> usize {
+        self.clauses.len()
+    }
+
+    /// The clause that is played on trust.
+    pub(crate) fn unconfirmed(&self) -> Option<&Clause> {
+        self.clauses.iter().find(|clause| clause.unconfirmed)
+    }
+
     /// Whether another clause may be added.
     pub(crate) fn has_room(&self) -> bool {
         self.clauses.len() < CLAUSES_MAX
@@ -250,7 +309,7 @@ impl Reply {
 
     /// Puts a clause before all that have not begun. The one being played goes on.
     pub(crate) fn push_first(&mut self, clause: Clause) {
-        let playing = self.clauses.front().is_some_and(|front| front.audio.sent > 0);
+        let playing = self.clauses.front().is_some_and(|front| front.audio.sent > 0 || front.unconfirmed);
         self.clauses.insert(usize::from(playing).min(self.clauses.len()), clause);
     }
 

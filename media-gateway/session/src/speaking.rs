@@ -3,6 +3,7 @@
 use crate::call::CallSession;
 use crate::deadline::Timer;
 use crate::exchange::TURN_TIMERS;
+use crate::ladder::Rung;
 use crate::output::{Output, SessionEvent};
 use crate::playout::{FADE_SAMPLES, PACKET_SAMPLES_MAX};
 use crate::record::{Cause, Outcome, Said};
@@ -11,6 +12,8 @@ use crate::turn::{State, TurnEvent};
 use hualu_core::dialogue::CallEvent;
 use hualu_core::{Pii, SampleRate, Stage};
 
+/// Nothing quieter than this is heard: the noise of a voice between its words.
+const AUDIBLE: u16 = 64;
 /// Silence written to the recording for slots that were skipped; beyond one second the gap in time says it.
 const SKIPPED_TAPED_MAX: u32 = 50;
 
@@ -39,16 +42,23 @@ impl CallSession {
         let pcm = pcm.get_mut(..samples).unwrap_or(&mut []);
         if !self.config.media.sends {
             self.transmitter.pass();
+            // On hold nobody hears and nobody waits.
+            self.audible = self.now;
+            self.exchange.first_pcm = self.exchange.first_pcm.map(|_| self.now);
             return self.record(pcm);
         }
         if !self.transmitter.take_tail(pcm) {
             if self.may_begin() {
                 self.fire(TurnEvent::AudioReady);
+            } else if self.reply.has_audio() && !matches!(self.state, State::Speaking | State::Ducked) {
+                // It is the caller who keeps it waiting.
+                self.exchange.first_pcm = Some(self.now);
             }
-            if self.state == State::Speaking {
+            if matches!(self.state, State::Speaking | State::Ducked) {
                 self.fill(pcm);
             }
         }
+        self.watch_silence(pcm);
         let packet = self.transmitter.packet(pcm);
         self.push(Output::Transmit(packet));
         self.record(pcm);
@@ -70,17 +80,20 @@ impl CallSession {
     fn fill(&mut self, pcm: &mut [i16]) {
         let mut filled = 0;
         while let Some(front) = self.reply.front_mut() {
-            filled += front.audio.read(pcm.get_mut(filled..).unwrap_or(&mut []));
+            let read = front.audio.read(pcm.get_mut(filled..).unwrap_or(&mut []));
+            filled += read;
+            if read > 0 {
+                front.began.get_or_insert(self.now);
+                self.mouth.speak(self.now, front);
+            }
             if !front.audio.is_over() {
                 break;
             }
             if let Some(clause) = self.reply.pop() {
-                self.note_said(&clause);
-                if clause.is_from_dialogue() {
-                    self.tell(clause.turn, CallEvent::Heard(clause.heard()));
-                }
+                self.clause_over(clause);
             }
         }
+        self.gain.apply(pcm.get_mut(..filled).unwrap_or(&mut []));
         if filled > 0 {
             self.note_packet();
         }
@@ -90,9 +103,46 @@ impl CallSession {
         }
     }
 
+    /// A clause was played to its end.
+    fn clause_over(&mut self, clause: Clause) {
+        self.note_said(&clause);
+        if clause.unconfirmed {
+            self.exchange.trusted = Some(clause);
+            return;
+        }
+        self.kept.keep(clause.turn, &clause);
+        if clause.is_from_dialogue() {
+            self.tell(clause.turn, CallEvent::Heard(clause.heard()));
+        }
+    }
+
+    /// Notes whether the caller hears something, and for how long not while the bot owes an answer.
+    fn watch_silence(&mut self, pcm: &[i16]) {
+        let owes = matches!(self.state, State::Thinking | State::Speaking | State::Ducked) && self.leave.is_none();
+        if !owes || pcm.iter().any(|sample| sample.unsigned_abs() > AUDIBLE) {
+            self.audible = self.now;
+        }
+        let patience = self.exchange.ended.and_then(|ended| ended.checked_sub(self.config.budget.endpoint_unfinished));
+        let since = self.exchange.silent_since().max(patience.unwrap_or(self.exchange.began)).max(self.audible);
+        let silent = self.now.saturating_duration_since(since);
+        if !owes || silent < self.config.turn.dead_air {
+            return;
+        }
+        if self.exchange.record.dead_air.replace(silent).is_none() {
+            self.emit(SessionEvent::DeadAir { turn: self.exchange.turn(), silent });
+            // Whatever went wrong, the caller is told that somebody is there.
+            self.timers.set(Timer::Filler, self.now);
+        }
+    }
+
     fn note_packet(&mut self) {
         if let Some(first_pcm) = self.exchange.first_pcm {
-            self.stage_done(Stage::Playout, self.now.saturating_duration_since(first_pcm));
+            let spent = self.now.saturating_duration_since(first_pcm);
+            let is_first = self.exchange.record.stages.get(Stage::Playout as usize).is_some_and(Option::is_none);
+            self.stage_done(Stage::Playout, spent);
+            if is_first && spent > self.config.budget.playout {
+                self.missed(Stage::Playout, spent, Rung::Resync, None);
+            }
         }
         let waited = self.now.saturating_duration_since(self.exchange.silent_since());
         self.exchange.record.response.get_or_insert(waited);
@@ -105,8 +155,10 @@ impl CallSession {
             return;
         }
         let heard = clause.heard();
+        let at = self.exchange.since_start(clause.began.unwrap_or(self.now));
         self.exchange.record.said.push(Said {
             clause: clause.id,
+            at,
             text: Pii::new(clause.text()),
             heard: heard.text,
             played: sent.duration(SampleRate::HZ_8000),
@@ -118,7 +170,7 @@ impl CallSession {
     pub(crate) fn start_reply(&mut self) {
         self.timers.stop(Timer::Filler);
         // Behind a filler of our own the answer is still due.
-        if self.reply.front().is_some_and(|front| front.origin != Origin::Filler) {
+        if self.reply.front().is_some_and(|front| front.origin != Origin::Filler && !front.unconfirmed) {
             self.timers.stop(Timer::NluHard);
         }
     }
@@ -129,37 +181,36 @@ impl CallSession {
         if self.exchange.acted {
             let until = *self.exchange.busy_until.get_or_insert(self.now + self.config.turn.busy_max);
             self.timers.set(Timer::NluHard, until);
+        } else if self.timers.due(Timer::NluHard).is_none() {
+            self.timers.set(Timer::NluHard, self.now + self.config.budget.nlu_hard);
+        }
+    }
+
+    /// Begins to fade out what is being played; the next packet holds the rest of it.
+    pub(crate) fn fade_front(&mut self) {
+        let mut tail = [0; FADE_SAMPLES];
+        if self.reply.front_mut().is_some_and(|front| front.audio.sent().0 > 0 && front.audio.read(&mut tail) > 0) {
+            self.gain.apply(&mut tail);
+            self.transmitter.fade_out(tail);
         }
     }
 
     /// Stops the prompt within 5 ms and tells the dialogue what was heard of it. Returns what was cut off, if that was all
     /// of the rest.
     pub(crate) fn hush(&mut self) -> Vec<Clause> {
-        let mut tail = [0; FADE_SAMPLES];
-        if self.reply.front_mut().is_some_and(|front| front.audio.sent().0 > 0 && front.audio.read(&mut tail) > 0) {
-            self.transmitter.fade_out(tail);
-        }
+        self.fade_front();
         let closed = self.reply.closed;
         let clauses = self.reply.take();
         for clause in &clauses {
             self.cancel(clause);
             self.note_said(clause);
         }
-        let cut: Vec<Clause> = clauses.into_iter().filter(Clause::is_from_dialogue).collect();
+        let known = |clause: &Clause| clause.is_from_dialogue() && !clause.unconfirmed;
+        let cut: Vec<Clause> = clauses.into_iter().filter(known).collect();
         if let Some(first) = cut.first() {
             self.tell(first.turn, CallEvent::BargeIn(first.heard()));
         }
         if closed { cut } else { Vec::new() }
-    }
-
-    /// The caller interrupts: what was said before the cut stays said, and the floor is the caller's.
-    pub(crate) fn barge_in(&mut self) {
-        let after = self.now.saturating_duration_since(self.ears.onset().unwrap_or(self.now));
-        self.emit(SessionEvent::BargedIn { turn: self.exchange.turn(), after });
-        let cut = self.hush();
-        self.begin_turn(Cause::Speech, Outcome::Interrupted);
-        self.interrupted = Some(cut);
-        self.listen();
     }
 
     pub(crate) fn finish_turn(&mut self) {
@@ -173,6 +224,7 @@ impl CallSession {
         };
         if outcome == Outcome::Answered {
             self.failures = 0;
+            self.menu_open = false;
         }
         let spoke = !self.exchange.record.said.is_empty();
         self.close_record(outcome);
@@ -180,7 +232,8 @@ impl CallSession {
         if let Some(finish) = reply.finish {
             return self.take_leave(finish);
         }
-        if spoke || outcome != Outcome::Wordless {
+        let idle = matches!(outcome, Outcome::Wordless | Outcome::Backchannel | Outcome::Echo);
+        if spoke || !idle {
             self.quiet_since = self.now;
         }
         self.timers.set(Timer::NoInput, self.quiet_since + self.asked.no_input);
@@ -197,6 +250,7 @@ impl CallSession {
 
     pub(crate) fn put_silence(&mut self) {
         let waited = self.now.saturating_duration_since(self.quiet_since);
+        self.drop_probe();
         self.begin_turn(Cause::Silence, Outcome::Answered);
         self.put(CallEvent::Silence(waited));
     }

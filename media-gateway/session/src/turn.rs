@@ -17,11 +17,14 @@ pub enum State {
     Thinking,
     /// The bot speaks.
     Speaking,
+    /// The bot speaks more softly: the caller says something of which it is not decided whether it interrupts.
+    Ducked,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Listening, Self::UserSpeaking, Self::Endpointing, Self::Thinking, Self::Speaking];
+    pub const ALL: [Self; 6] =
+        [Self::Listening, Self::UserSpeaking, Self::Endpointing, Self::Thinking, Self::Speaking, Self::Ducked];
 }
 
 /// What can happen to a turn.
@@ -29,6 +32,10 @@ impl State {
 pub enum TurnEvent {
     /// The caller began to speak, and it counts.
     SpeechStarted,
+    /// What the caller says over the prompt is meant to interrupt it.
+    Interrupted,
+    /// It is not: noise, 嗯, or the bot's own words come back.
+    Dismissed,
     /// The caller's voice paused.
     SpeechPaused,
     /// The caller's voice went on.
@@ -55,8 +62,10 @@ pub enum TurnEvent {
 
 impl TurnEvent {
     /// Every event.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SpeechStarted,
+        Self::Interrupted,
+        Self::Dismissed,
         Self::SpeechPaused,
         Self::SpeechResumed,
         Self::SpeechEnded,
@@ -78,6 +87,10 @@ pub enum Effect {
     OpenUtterance,
     /// The caller goes on although we took the utterance to be over: a new turn that carries the words of the old one.
     JoinUtterance,
+    /// The prompt goes down and the recognizer listens to what the caller says.
+    Duck,
+    /// The prompt comes up again.
+    Unduck,
     /// The prompt is stopped and the dialogue told what was heard of it; a new turn begins with the caller's speech.
     BargeIn,
     /// The endpoint timer runs.
@@ -107,25 +120,27 @@ pub enum Effect {
 /// Where `event` leads from `state` and what it does; `None` when it means nothing there.
 #[must_use]
 pub const fn step(state: State, event: TurnEvent) -> Option<(State, Effect)> {
-    use State::{Endpointing, Listening, Speaking, Thinking, UserSpeaking};
+    use State::{Ducked, Endpointing, Listening, Speaking, Thinking, UserSpeaking};
     Some(match (state, event) {
         (Listening, TurnEvent::SpeechStarted) => (UserSpeaking, Effect::OpenUtterance),
         (Thinking, TurnEvent::SpeechStarted) => (UserSpeaking, Effect::JoinUtterance),
-        (Speaking, TurnEvent::SpeechStarted) => (UserSpeaking, Effect::BargeIn),
+        (Speaking, TurnEvent::SpeechStarted) => (Ducked, Effect::Duck),
+        (Speaking | Ducked, TurnEvent::Interrupted) => (UserSpeaking, Effect::BargeIn),
+        (Ducked, TurnEvent::Dismissed) => (Speaking, Effect::Unduck),
 
         (UserSpeaking, TurnEvent::SpeechPaused) => (Endpointing, Effect::AwaitEndpoint),
         (Endpointing, TurnEvent::SpeechResumed) => (UserSpeaking, Effect::GoOnListening),
         (UserSpeaking | Endpointing, TurnEvent::SpeechEnded) => (Thinking, Effect::CloseUtterance),
 
-        (Speaking, TurnEvent::KeyPressed) => (Listening, Effect::HushForKeys),
+        (Speaking | Ducked, TurnEvent::KeyPressed) => (Listening, Effect::HushForKeys),
         (Listening | UserSpeaking | Endpointing | Thinking, TurnEvent::KeysEntered) => (Thinking, Effect::PutKeys),
         (Listening, TurnEvent::NoInput) => (Thinking, Effect::PutSilence),
 
         (Listening | Thinking, TurnEvent::AudioReady) => (Speaking, Effect::StartReply),
-        (Speaking, TurnEvent::ReplyDry) => (Thinking, Effect::AwaitMore),
-        (Thinking | Speaking, TurnEvent::ReplyOver) => (Listening, Effect::FinishTurn),
+        (Speaking | Ducked, TurnEvent::ReplyDry) => (Thinking, Effect::AwaitMore),
+        (Thinking | Speaking | Ducked, TurnEvent::ReplyOver) => (Listening, Effect::FinishTurn),
 
-        (Thinking | Speaking, TurnEvent::ReplyFailed) => (Thinking, Effect::Reprompt),
+        (Thinking | Speaking | Ducked, TurnEvent::ReplyFailed) => (Thinking, Effect::Reprompt),
         (_, TurnEvent::LastWords) => (Thinking, Effect::SayGoodbye),
         _ => return None,
     })

@@ -1,9 +1,9 @@
 //! When an utterance is over.
 
 use hualu_core::Stage;
-use hualu_core::dialogue::Expect;
+use hualu_core::dialogue::{Act, Ask, CallEvent, CallInput, Expect, Pauses};
 use hualu_session::{EndpointReason, TurnRecord};
-use hualu_sim::{EchoBot, Setup, World};
+use hualu_sim::{EchoBot, Network, Setup, Timed, World, acts, say};
 use std::time::Duration;
 
 fn turn_after(world: &mut World, words: &str) -> TurnRecord {
@@ -64,4 +64,58 @@ fn a_finished_sentence_is_answered_within_the_budget_of_each_stage() {
     assert!(stages[5] < Some(20), "one slot at most: {stages:?}");
     assert!(record.response <= Some(Duration::from_millis(325)), "{:?}", record.response);
     assert!(record.missed.is_empty());
+}
+
+/// Asks with `ask` and judges no words, so that the session's own rules show.
+fn silent_judge(ask: Ask) -> impl FnMut(&CallInput) -> Vec<Timed> {
+    move |input| match &input.event {
+        CallEvent::Started(_) => acts(input.turn, 20, vec![say("您好"), Act::Ask(ask.clone())]),
+        CallEvent::Final { .. } => acts(input.turn, 20, vec![say("收到")]),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn the_question_may_ask_for_more_patience() {
+    let ms = |ms| Some(Duration::from_millis(ms));
+    let pauses = Pauses { complete: ms(400), unknown: ms(900), unfinished: ms(3_000) };
+    let ask = Ask { expect: Expect::Digits { len_min: 4, len_max: 4 }, pauses, ..Ask::default() };
+    for (words, expected) in [("一二三四", 400), ("不知道", 900), ("一二", 3_000)] {
+        let record = turn_after(&mut World::with(Setup::new(1), silent_judge(ask.clone())), words);
+        assert_eq!(waited(&record), expected, "{words}");
+    }
+}
+
+#[test]
+fn a_one_word_answer_is_answered_within_450_ms() {
+    for words in ["对", "不是", "好的", "嗯", "不用了"] {
+        for seed in 0..20 {
+            let ask = Ask { expect: Expect::YesNo, ..Ask::default() };
+            let mut world = World::with(Setup::new(seed), silent_judge(ask));
+            let ms = Duration::from_millis;
+            world.network = Network { loss: 0.0, duplicate: 0.0, delay: ms(20), jitter: ms(20) };
+            world.run_ms(2_500);
+            world.say_and_wait(words);
+            let spoken = world.elapsed();
+            world.run_ms(3_000);
+            let answered = world.heard_at('收').expect("an answer") - spoken;
+            assert!(answered <= ms(450), "{words}, seed {seed}: {answered:?} at the caller's ear");
+        }
+    }
+}
+
+#[test]
+fn words_that_have_just_changed_are_not_closed() {
+    let mut world = World::new(1);
+    world.asr.partial_delay = Duration::from_millis(190);
+    let record = turn_after(&mut world, "查话费");
+    // Half of the last character is heard 100 ms before its end, so the words change 90 ms after it; then they must rest.
+    let changed = record.partials.last().expect("partials").at;
+    assert_eq!(record.partials.last().map(|last| last.text.reveal().as_str()), Some("查话费"));
+    assert!(record.ended.expect("ended") >= changed + Duration::from_millis(100));
+    let mut world = World::new(1);
+    world.asr.partial_delay = Duration::from_millis(300);
+    let record = turn_after(&mut world, "查话费");
+    let changed = record.partials.last().expect("partials").at;
+    assert!(record.ended.expect("ended") >= changed + Duration::from_millis(100), "200 ms after it: {record:?}");
 }

@@ -2,7 +2,7 @@
 
 use hualu_core::Stage;
 use hualu_core::dialogue::{Act, CallEvent, CallInput, Say};
-use hualu_session::{EndReason, Escape, Failure, Outcome, Rung};
+use hualu_session::{EndReason, Escape, Failure, Ladder, Outcome, Rung};
 use hualu_sim::{EchoBot, Entry, Setup, Timed, World, acts, say};
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn after_three_failures_the_bot_apologises_and_ends() {
 fn or_it_hands_the_call_to_a_person() {
     let mut setup = Setup::new(1);
     setup.turn.escape = Escape::Transfer("agents".to_owned());
-    setup.turn.failures_max = 1;
+    setup.turn.ladders.nlu = Ladder::new(Stage::Nlu, vec![Rung::Filler, Rung::Person]).expect("a good ladder");
     let mut world = World::with(setup, EchoBot::default());
     world.run_ms(2_500);
     world.nlu.broken = Some(Failure::Unavailable);

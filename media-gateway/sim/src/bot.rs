@@ -56,7 +56,7 @@ impl Default for EchoBot {
 impl EchoBot {
     fn reply(&mut self, turn: TurnId, texts: &[&str]) -> Vec<Timed> {
         let mut reply: Vec<Act> = texts.iter().map(|text| say(text)).collect();
-        reply.push(Act::Ask(Ask { expect: self.expect, no_input: self.no_input }));
+        reply.push(Act::Ask(Ask { expect: self.expect, no_input: self.no_input, ..Ask::default() }));
         acts(turn, self.delay_ms, reply)
     }
 

@@ -20,12 +20,21 @@ pub struct AsrFaults {
     pub no_partials: bool,
     /// It breaks at the start of each utterance.
     pub broken: Option<Failure>,
+    /// It stands still until then, counted from the start of the call, and answers late what it was given.
+    pub stopped_until: Duration,
 }
 
 impl Default for AsrFaults {
     fn default() -> Self {
         let ms = Duration::from_millis;
-        Self { partial_delay: ms(80), final_delay: ms(25), silent: false, no_partials: false, broken: None }
+        Self {
+            partial_delay: ms(80),
+            final_delay: ms(25),
+            silent: false,
+            no_partials: false,
+            broken: None,
+            stopped_until: Duration::ZERO,
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::alphabet::Sound;
 use crate::view::PACKET_TIME;
-use hualu_core::TurnId;
 use hualu_core::speech::RecognizeCommand;
+use hualu_core::{Stage, TurnId};
 use hualu_rtp::{RtpPacket, SeqNum};
 use hualu_session::{Output, SessionEvent, State};
 use std::time::Duration;
@@ -33,6 +33,11 @@ pub struct Rules {
     unanswered: Option<Duration>,
     /// The caller's packets have all been sent, so words cannot be missing.
     all_sent: bool,
+    /// Stages of the running turn that took more than they were given and of which no rung is known yet.
+    late: Vec<(TurnId, Stage)>,
+    rungs: Vec<(TurnId, Stage)>,
+    /// The session may report that it was silent for too long.
+    pub(crate) forgives_dead_air: bool,
 }
 
 impl Rules {
@@ -51,6 +56,9 @@ impl Rules {
             voiced: 0,
             unanswered: None,
             all_sent: true,
+            late: Vec::new(),
+            rungs: Vec::new(),
+            forgives_dead_air: false,
         }
     }
 
@@ -89,9 +97,28 @@ impl Rules {
             Output::Recognize(command) => self.see_recognition(at, command),
             Output::Event(SessionEvent::Turn { from, to, .. }) => self.see_turn(at, *from, *to),
             Output::Event(SessionEvent::BargedIn { .. }) => self.hushed = Some(1),
+            Output::Event(SessionEvent::DeadAir { .. }) => {
+                self.hold(at, "no bot silence is a defect", self.forgives_dead_air);
+            }
+            Output::Event(SessionEvent::StageMissed(missed)) => self.rungs.push((missed.turn, missed.stage)),
+            // Unfinished words may take longer than the stage has: that is patience.
+            Output::Event(SessionEvent::StageDone { turn, stage, spent, budget })
+                if spent > budget && *stage != Stage::Endpoint =>
+            {
+                self.late.push((*turn, *stage));
+            }
             Output::Event(SessionEvent::TurnEnded(record)) => {
                 let grows = self.last_record.is_none_or(|last| last < record.turn);
                 self.hold(at, "each turn leaves one record, in order", grows);
+                if let Some((turn, stage)) = self.late.iter().find(|late| !self.rungs.contains(late)) {
+                    let rule = format!("a missed deadline has a rung ({} of turn {})", stage.as_str(), turn.0);
+                    self.hold(at, &rule, false);
+                }
+                self.late.clear();
+                self.rungs.clear();
+                let heard_more =
+                    record.said.iter().any(|said| !said.text.reveal().starts_with(said.heard.reveal().as_str()));
+                self.hold(at, "what was heard is the beginning of what was said", !heard_more);
                 self.last_record = Some(record.turn);
             }
             Output::End(_) => {
@@ -150,7 +177,7 @@ impl Rules {
     }
 
     const fn owes(&self) -> bool {
-        matches!(self.state, State::Thinking | State::Speaking)
+        matches!(self.state, State::Thinking | State::Speaking | State::Ducked)
     }
 
     fn hold(&self, at: Duration, rule: &str, holds: bool) {
@@ -189,7 +216,8 @@ mod tests {
         let mute = Clip::new("", vec![0; 8_000]);
         let prompts = [mute.clone(), mute.clone(), mute.clone(), mute.clone(), mute];
         let [filler, slow, trouble, no_input, goodbye] = prompts;
-        config.prompts = Arc::new(Prompts { filler, slow, trouble, no_input, goodbye, clips: HashMap::new() });
+        config.prompts =
+            Arc::new(Prompts { filler, slow, trouble, no_input, goodbye, menu: None, clips: HashMap::new() });
         let mut session = CallSession::new(now, config, Box::new(Loudness));
         let mut packets = Vec::new();
         for slot in 0..count as u32 {

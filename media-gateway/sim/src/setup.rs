@@ -3,7 +3,7 @@
 use crate::alphabet::Alphabet;
 use hualu_core::dialogue::CallStarted;
 use hualu_core::{CallId, LatencyBudget};
-use hualu_session::{Clip, Law, MediaParams, Prompts, SessionConfig, TurnConfig};
+use hualu_session::{Clip, Law, MediaParams, Menu, Prompts, SessionConfig, TurnConfig};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -18,13 +18,15 @@ pub struct Setup {
     pub turn: TurnConfig,
     /// Whether the recorder listens.
     pub record: bool,
+    /// The keypad menu: its words, and where its keys lead.
+    pub menu: Option<(String, BTreeMap<char, String>)>,
 }
 
 impl Setup {
     /// The defaults of the product.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed, budget: LatencyBudget::default(), turn: TurnConfig::default(), record: false }
+        Self { seed, budget: LatencyBudget::default(), turn: TurnConfig::default(), record: false, menu: None }
     }
 
     /// The session's configuration; its prepared sentences are spoken in `bot`.
@@ -33,12 +35,14 @@ impl Setup {
         let call = CallId::new("sim");
         let mut clip = |text: &str| Clip::new(text, bot.speak(text));
         let clips = HashMap::from([("music".to_owned(), clip("啦啦啦"))]);
+        let menu = self.menu.clone().map(|(words, keys)| Menu { clip: clip(&words), keys });
         let prompts = Prompts {
             filler: clip("请稍等"),
             slow: clip("有点慢"),
             trouble: clip("没处理好"),
             no_input: clip("在吗"),
             goodbye: clip("再见"),
+            menu,
             clips,
         };
         SessionConfig {

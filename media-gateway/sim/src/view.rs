@@ -47,6 +47,12 @@ impl World {
         self.session.state()
     }
 
+    /// Whether the call has ended.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.session.is_over()
+    }
+
     /// Everything that the call did, and when.
     #[must_use]
     pub fn log(&self) -> &[(Duration, Entry)] {

@@ -13,7 +13,7 @@ use hualu_core::speech::{RecognizeCommand, RecognizeEvent, SynthesizeCommand, Sy
 use hualu_core::{ClauseId, PcmFrame, Stage, TurnId};
 use hualu_rtp::{DtmfSender, Key, Law, RtpPacket, RtpSender};
 use hualu_session::{
-    CallSession, EndReason, Failure, Input, MediaParams, Output, SessionEvent, StereoFrame, Termination,
+    CallSession, EndReason, Failure, Input, MediaParams, Output, SessionEvent, State, StereoFrame, Termination,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -70,6 +70,10 @@ pub struct World {
     pub payload_type: u8,
     /// The caller sends no packets at all.
     pub vanished: bool,
+    /// The caller's loudspeaker brings back what the bot says, so much later.
+    pub echo: Option<Duration>,
+    /// The bot speaks softly.
+    ducked: bool,
     pub(crate) session: CallSession,
     pub(crate) start: Instant,
     pub(crate) now: Instant,
@@ -120,6 +124,8 @@ impl World {
             loses_transfer: false,
             payload_type: Law::A.payload_type(),
             vanished: false,
+            echo: None,
+            ducked: false,
             session: CallSession::new(start, config, Box::new(Loudness)),
             start,
             now: start,
@@ -220,6 +226,11 @@ impl World {
         self.give(Input::Media(media));
     }
 
+    /// Lets the session report that it was silent for too long instead of taking that for a broken rule.
+    pub const fn forgive_dead_air(&mut self) {
+        self.rules.forgives_dead_air = true;
+    }
+
     /// Plays a whole script, then lets the call end.
     pub fn play(&mut self, script: &Script) -> Termination {
         for step in &script.0 {
@@ -305,7 +316,7 @@ impl World {
     /// The caller's telephone sends its next packet.
     fn tick(&mut self) {
         self.plan(PACKET_TIME, Happening::Tick);
-        let frame = self.speech.pop_front().unwrap_or(Sound::Silence);
+        let frame = self.speech.pop_front().unwrap_or_else(|| self.echoed());
         self.rules.see_caller(self.elapsed(), frame, self.vanished);
         let mut bytes = [0; 200];
         let event = self.key.as_mut().and_then(DtmfSender::next_packet);
@@ -324,6 +335,20 @@ impl World {
             for delay in self.network.deliveries(&mut self.rng) {
                 self.plan(delay, Happening::Packet(packet.clone()));
             }
+        }
+    }
+
+    /// What the loudspeaker brings back now.
+    fn echoed(&mut self) -> Sound {
+        let Some(delay) = self.echo else { return Sound::Silence };
+        let behind = (delay.as_millis() / PACKET_TIME.as_millis()) as usize;
+        match self.heard.len().checked_sub(behind + 1).and_then(|at| self.heard.get(at)) {
+            Some(Sound::Voice(character)) => {
+                // The caller's side has loudnesses of its own.
+                self.caller.level(*character);
+                Sound::Voice(*character)
+            }
+            _ => Sound::Silence,
         }
     }
 
@@ -365,7 +390,12 @@ impl World {
                 }
                 Entry::Transferred(target)
             }
-            Output::Event(event) => Entry::Event(event),
+            Output::Event(event) => {
+                if let SessionEvent::Turn { to, .. } = event {
+                    self.ducked = to == State::Ducked;
+                }
+                Entry::Event(event)
+            }
             Output::End(termination) => {
                 self.ended = Some((at, termination));
                 return;
@@ -379,14 +409,20 @@ impl World {
         self.last_payload_type = Some(packet.payload_type);
         let law = if packet.payload_type == Law::Mu.payload_type() { Law::Mu } else { Law::A };
         let pcm: Vec<i16> = packet.payload.iter().map(|byte| law.decode_sample(*byte)).collect();
-        let frame = PcmFrame::new(&pcm, MediaParams::RATE).expect("20 ms");
+        let mut frame = PcmFrame::new(&pcm, MediaParams::RATE).expect("20 ms");
+        if self.ducked {
+            // A quarter of a loudness is two segments of A-law lower, so nothing is lost.
+            frame.samples_mut().iter_mut().for_each(|sample| *sample = sample.saturating_mul(4));
+        }
         let sound = self.bot_voice.read(frame.samples());
         self.rules.see_bot(self.elapsed(), sound);
         self.heard.push(sound);
     }
 
     fn recognize(&mut self, command: &RecognizeCommand) {
-        match self.recognizer.take(command, &self.caller, &self.asr) {
+        let answer = self.recognizer.take(command, &self.caller, &self.asr);
+        let stopped = self.asr.stopped_until.saturating_sub(self.elapsed());
+        match answer.map(|(after, answer)| (after.max(stopped), answer)) {
             Some((after, Ok(event))) => self.plan(after, Happening::Recognized(event)),
             Some((after, Err((turn, failure)))) => self.plan(after, Happening::Failed(Stage::Asr, turn, None, failure)),
             None => {}

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Seeds of one run; `HUALU_SIM_SEEDS` asks for another number.
 fn seeds() -> std::ops::Range<u64> {
     let asked = std::env::var("HUALU_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
-    0..asked.unwrap_or(200)
+    0..asked.unwrap_or(1_000)
 }
 
 fn failure(rng: &mut StdRng) -> Option<Failure> {
@@ -40,6 +40,7 @@ fn play(seed: u64) -> World {
         silent: rng.random_bool(0.05),
         no_partials: rng.random_bool(0.1),
         broken: failure(rng),
+        ..AsrFaults::default()
     };
     world.nlu = NluFaults {
         delay: ms(0, 1_500, rng) / rng.random_range(1..10),
@@ -75,7 +76,19 @@ fn no_seed_breaks_a_rule_and_together_they_go_everywhere() {
         .filter_map(|(from, step)| step.filter(|(to, _)| *to != from).map(|(to, _)| format!("{from:?} to {to:?}")))
         .collect();
     assert_eq!(walked, all, "the callers of these seeds do not go everywhere that the turn machine can");
-    assert_eq!(rungs, BTreeSet::from(["escape", "filler", "promote_partial", "reprompt", "skip_clause", "wait"]));
+    assert_eq!(
+        rungs,
+        BTreeSet::from([
+            "cached_clause",
+            "conceal",
+            "filler",
+            "goodbye",
+            "promote_partial",
+            "reprompt",
+            "skip_clause",
+            "wait",
+        ])
+    );
 }
 
 #[test]

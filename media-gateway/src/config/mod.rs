@@ -1,10 +1,11 @@
 //! The gateway's configuration: TOML in, a checked [`Config`] out, every fault reported at once.
 
 mod reader;
+mod turns;
 
 pub use reader::{Fault, Reader, Section};
+pub use turns::{MenuConfig, TurnSettings};
 
-use hualu_core::LatencyBudget;
 use hualu_sip::Subnet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -23,8 +24,10 @@ pub struct Config {
     pub services: ServicesConfig,
     /// How many calls are taken.
     pub limits: LimitsConfig,
-    /// Time per stage.
-    pub budget: LatencyBudget,
+    /// How turns are taken.
+    pub turns: TurnSettings,
+    /// The same, for bots that have it otherwise.
+    pub bots: BTreeMap<String, TurnSettings>,
     /// Where health, readiness and metrics are served; nowhere when `None`.
     pub admin: Option<SocketAddr>,
     /// Where calls are recorded as stereo WAV; nowhere when `None`.
@@ -169,7 +172,8 @@ impl Default for Config {
                 call_duration_max: Duration::from_secs(3_600),
                 drain: Duration::from_secs(300),
             },
-            budget: LatencyBudget::default(),
+            turns: TurnSettings::default(),
+            bots: BTreeMap::new(),
             admin: None,
             record: None,
             cache: None,
@@ -206,9 +210,34 @@ impl Config {
         config.read_media(&mut reader);
         config.read_services(&mut reader);
         config.read_rest(&mut reader);
-        read_budget(&mut config.budget, &mut reader);
+        config.read_turns(&mut reader);
         let faults = reader.finish();
         if faults.is_empty() { Ok(config) } else { Err(ConfigError::Faults(path.to_owned(), faults)) }
+    }
+
+    /// How the turns of `bot`'s calls are taken.
+    #[must_use]
+    pub fn turns_of(&self, bot: &str) -> &TurnSettings {
+        self.bots.get(bot).unwrap_or(&self.turns)
+    }
+
+    fn read_turns(&mut self, reader: &mut Reader) {
+        self.turns.read(reader);
+        for (id, table) in reader.named("bots") {
+            let mut inner = Reader::new(table);
+            let mut settings = self.turns.clone();
+            settings.read(&mut inner);
+            let prefix = format!("bots.{id}");
+            reader.absorb(&prefix, inner);
+            self.bots.insert(id, settings);
+        }
+        let all = self.bots.iter().map(|(id, settings)| (format!("bots.{id}.menu"), settings));
+        for (prefix, settings) in std::iter::once(("menu".to_owned(), &self.turns)).chain(all) {
+            for (key, target) in settings.lost_keys(&self.transfer) {
+                let reason = format!("`{target}` is no queue of transfer.queues, which has no default either");
+                reader.fault(&format!("{prefix}.keys.{key}"), reason);
+            }
+        }
     }
 
     fn read_sip(&mut self, reader: &mut Reader) {
@@ -330,29 +359,6 @@ impl Config {
     }
 }
 
-fn read_budget(budget: &mut LatencyBudget, reader: &mut Reader) {
-    let mut section = reader.section("budget");
-    let fields = [
-        ("ingest_ms", &mut budget.ingest),
-        ("endpoint_ms", &mut budget.endpoint),
-        ("endpoint_unfinished_ms", &mut budget.endpoint_unfinished),
-        ("asr_ms", &mut budget.asr),
-        ("nlu_ms", &mut budget.nlu),
-        ("nlu_hard_ms", &mut budget.nlu_hard),
-        ("tts_ms", &mut budget.tts),
-        ("playout_ms", &mut budget.playout),
-        ("response_ms", &mut budget.response),
-    ];
-    for (key, field) in fields {
-        if let Some(ms) = section.take::<u64>(key) {
-            *field = Duration::from_millis(ms);
-        }
-    }
-    if let Err(error) = budget.check() {
-        section.fault("response_ms", error.to_string());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,7 +414,7 @@ mod tests {
         assert_eq!(config.services.nlu, ServiceAddress::Remote("http://127.0.0.1:7102".into()));
         assert_eq!(config.limits.call_duration_max, Duration::from_secs(600));
         assert_eq!(config.limits.drain, Duration::from_secs(20));
-        assert_eq!(config.budget.tts, Duration::from_millis(80));
+        assert_eq!(config.turns.budget.tts, Duration::from_millis(80));
         assert_eq!(config.record, Some("rec".into()));
     }
 }

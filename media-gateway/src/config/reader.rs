@@ -62,6 +62,36 @@ impl Reader {
         self.faults.push(Fault { field: field.to_owned(), reason });
     }
 
+    /// Takes the tables of the section `name`, each under a name of the user's.
+    pub fn named(&mut self, name: &'static str) -> Vec<(String, Table)> {
+        self.sections.push(name);
+        let table = match self.document.remove(name) {
+            None => return Vec::new(),
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                self.fault(name, format!("is a {}, but must hold sections: [{name}.NAME]", other.type_str()));
+                return Vec::new();
+            }
+        };
+        let mut tables = Vec::new();
+        for (key, value) in table {
+            match value {
+                Value::Table(table) => tables.push((key, table)),
+                other => {
+                    let reason = format!("is a {}, but must be a section: [{name}.{key}]", other.type_str());
+                    self.fault(&format!("{name}.{key}"), reason);
+                }
+            }
+        }
+        tables
+    }
+
+    /// Takes over the faults of a document inside this one.
+    pub fn absorb(&mut self, prefix: &str, inner: Self) {
+        let under = |fault: Fault| Fault { field: format!("{prefix}.{}", fault.field), ..fault };
+        self.faults.extend(inner.finish().into_iter().map(under));
+    }
+
     /// All faults, unknown sections included.
     #[must_use]
     pub fn finish(mut self) -> Vec<Fault> {

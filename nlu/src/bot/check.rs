@@ -32,6 +32,7 @@ pub(crate) fn check(bot: &Bot, places: &Places, faults: &mut Faults) {
         let file = places.flows.get(i).copied().unwrap_or_default();
         let mut checker = FlowChecker { bot, flow, file, names: &names, faults };
         checker.names();
+        checker.patience();
         checker.reachable();
         checker.barriers();
     }
@@ -193,6 +194,28 @@ impl FlowChecker<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Each level is in order by itself; what comes of them together must be too.
+    fn patience(&mut self) {
+        for step in &self.flow.steps {
+            let asks = matches!(step.op, Op::Collect { .. } | Op::Confirm { .. } | Op::Choose { .. });
+            let whole = step.listen.or(self.flow.listen).or(self.bot.listen);
+            let is_own = step.listen.disorder().is_some() || self.flow.listen.or(self.bot.listen).disorder().is_some();
+            if asks
+                && !is_own
+                && let Some(disorder) = whole.disorder()
+            {
+                self.fault(step.line, format!("listens out of order: {disorder}"), "set the other pauses here, too");
+            }
+        }
+        if self.flow.listen.disorder().is_none()
+            && self.bot.listen.disorder().is_none()
+            && let Some(disorder) = self.flow.listen.or(self.bot.listen).disorder()
+        {
+            let line = self.flow.steps.first().map_or(0, |step| step.line);
+            self.fault(line, format!("listens out of order: {disorder}"), "set the other pauses here, too");
         }
     }
 

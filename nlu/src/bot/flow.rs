@@ -3,6 +3,7 @@
 use super::action::arguments;
 use super::expr::Expr;
 use super::fault::{Faults, Place, nearest};
+use super::listen::{Listen, listen};
 use super::model::{Choice, Flow, Op, Step};
 use super::read::{Fields, Item};
 use super::slot::{expr, is_key, template, templates};
@@ -44,6 +45,7 @@ fn named(id: &str, item: &Item<'_>, names: &[String], faults: &mut Faults) -> Fl
     };
     let trigger = fields.take("trigger");
     let description = fields.take("description").and_then(|item| item.text(faults)).unwrap_or_default();
+    let patience = fields.take("listen").map(|item| listen(&item, faults)).unwrap_or_default();
     let steps = fields.need("steps", faults);
     fields.finish(faults);
     let mut intents = Vec::new();
@@ -65,6 +67,7 @@ fn named(id: &str, item: &Item<'_>, names: &[String], faults: &mut Faults) -> Fl
     }
     let mut flow = compiler.finish(id.to_owned(), false);
     flow.description = description;
+    flow.listen = patience;
     flow.intents = intents;
     flow.key = key;
     flow
@@ -85,11 +88,22 @@ struct Compiler<'a> {
     steps: Vec<Step>,
     labels: BTreeMap<String, usize>,
     gotos: Vec<(usize, String, Place)>,
+    /// What the step that is being compiled says of itself.
+    listen: Listen,
+    interruptible: bool,
 }
 
 impl<'a> Compiler<'a> {
     fn new(names: &'a [String], faults: &'a mut Faults) -> Self {
-        Self { names, faults, steps: Vec::new(), labels: BTreeMap::new(), gotos: Vec::new() }
+        Self {
+            names,
+            faults,
+            steps: Vec::new(),
+            labels: BTreeMap::new(),
+            gotos: Vec::new(),
+            listen: Listen::default(),
+            interruptible: true,
+        }
     }
 
     fn finish(mut self, id: String, is_global: bool) -> Flow {
@@ -115,11 +129,22 @@ impl<'a> Compiler<'a> {
                 collects.push(slot.clone());
             }
         }
-        Flow { id, description: String::new(), intents: Vec::new(), key: None, steps: self.steps, collects, is_global }
+        Flow {
+            id,
+            description: String::new(),
+            intents: Vec::new(),
+            key: None,
+            listen: Listen::default(),
+            steps: self.steps,
+            collects,
+            is_global,
+        }
     }
 
     fn emit(&mut self, op: Op, place: Place) -> usize {
-        self.steps.push(Step { op, line: place.line });
+        let listen = std::mem::take(&mut self.listen);
+        let interruptible = std::mem::replace(&mut self.interruptible, true);
+        self.steps.push(Step { op, line: place.line, listen, interruptible });
         self.steps.len() - 1
     }
 
@@ -139,7 +164,10 @@ impl<'a> Compiler<'a> {
         }
         let verbs: Vec<&str> = VERBS.into_iter().filter(|verb| fields.has(verb)).collect();
         match verbs.as_slice() {
-            [verb] => self.verb(verb, item, &mut fields),
+            [verb] => {
+                self.manners(verb, &mut fields);
+                self.verb(verb, item, &mut fields);
+            }
             [] => item.fault("is not a step", format!("a step begins with one of: {}", VERBS.join(", ")), self.faults),
             several => item.fault(
                 format!("does several things at once: {}", several.join(", ")),
@@ -149,6 +177,19 @@ impl<'a> Compiler<'a> {
         }
         if verbs.len() == 1 {
             fields.finish(self.faults);
+        }
+    }
+
+    /// What a step that speaks or asks says about how it does; the next operation takes it.
+    fn manners(&mut self, verb: &str, fields: &mut Fields<'_>) {
+        let asks = matches!(verb, "collect" | "confirm" | "choose");
+        if asks && let Some(item) = fields.take("listen") {
+            self.listen = listen(&item, self.faults);
+        }
+        if (asks || verb == "say")
+            && let Some(item) = fields.take("barge_in")
+        {
+            self.interruptible = item.flag(self.faults).unwrap_or(true);
         }
     }
 
@@ -190,8 +231,7 @@ impl<'a> Compiler<'a> {
     fn say(&mut self, place: Place, fields: &mut Fields<'_>) {
         let variants = fields.take("say").map_or_else(Vec::new, |item| templates(&item, self.faults));
         let must_say = fields.take("must_say").and_then(|item| item.flag(self.faults)).unwrap_or(false);
-        let interruptible = fields.take("barge_in").and_then(|item| item.flag(self.faults)).unwrap_or(true);
-        self.emit(Op::Say { variants, interruptible, must_say }, place);
+        self.emit(Op::Say { variants, must_say }, place);
     }
 
     fn collect(&mut self, place: Place, fields: &mut Fields<'_>) {

@@ -1,14 +1,16 @@
 //! A bot as YAML, read into a compiled [`Bot`].
 //!
 //! ```text
-//! bot:      {id, locale, version, entry: flow, timezone, no_input_ms}
+//! bot:      {id, locale, version, entry: flow, timezone, no_input_ms, listen}
 //! nlu:      {intents: {id: {examples, label, global}}, lists: {id: [text | {value, synonyms}]}, bands, context_boost}
 //! entities: {name: {kind: money | data_size | phone | digits | date | time | datetime | list, ..}}
 //! slots:    {name: {type, ask, reprompt, validate: {expr, say}, confirm, confirm_say, dtmf, sensitive, keep, max_tries}}
 //! actions:  {name: {http: {get | post}, timeout_ms, retries, filler, safe, requires, args, result, idempotency, mock}}
 //! policies: {no_input, no_match, global_intents, repair, handoff, wait_say}
-//! flows:    {id: {trigger: {intents, dtmf, event}, description, steps}}
-//! step:     say | collect | confirm | call | if | choose | set | flow | goto | handoff | end | resume, each with `label`
+//! flows:    {id: {trigger: {intents, dtmf, event}, description, listen, steps}}
+//! step:     say | collect | confirm | call | if | choose | set | flow | goto | handoff | end | resume, each with `label`;
+//!           say, collect, confirm and choose with `barge_in`, and all that ask with `listen`
+//! listen:   {complete_ms, unknown_ms, unfinished_ms, no_input_ms}
 //! ```
 //!
 //! Every file of a bot's folder is read, every fault is collected with its file, line and field, and only a bot without
@@ -19,6 +21,7 @@ mod check;
 pub(crate) mod expr;
 mod fault;
 mod flow;
+pub(crate) mod listen;
 pub(crate) mod model;
 mod nlu;
 mod node;
@@ -32,6 +35,7 @@ pub use model::{Bot, Method, RESERVED_INTENTS};
 
 use check::Places;
 use fault::{Faults, Place, nearest};
+use listen::Listen;
 use node::Node;
 use read::Item;
 use std::collections::BTreeSet;
@@ -39,6 +43,9 @@ use std::path::Path;
 use std::time::Duration;
 
 const SECTIONS: [&str; 7] = ["bot", "nlu", "entities", "slots", "actions", "policies", "flows"];
+
+/// How long an answer is waited for unless the bot says otherwise.
+const NO_INPUT: Duration = Duration::from_secs(6);
 
 /// A bot file larger than this is refused unread.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -93,7 +100,7 @@ impl Bot {
             id: head.id,
             zone: head.zone,
             entry: entry.unwrap_or(0),
-            no_input: head.no_input,
+            listen: head.listen,
             intents: nlu.intents,
             bands: nlu.bands,
             context_boost: nlu.context_boost,
@@ -191,7 +198,7 @@ struct Head {
     id: String,
     entry: (String, Place),
     zone: chrono_tz::Tz,
-    no_input: Duration,
+    listen: Listen,
 }
 
 fn head(sections: &Sections<'_>, faults: &mut Faults) -> Option<Head> {
@@ -217,11 +224,13 @@ fn head(sections: &Sections<'_>, faults: &mut Faults) -> Option<Head> {
         name.parse().map_err(|_| item.fault(format!("`{name}` is not a time zone"), "Asia/Shanghai", faults)).ok()
     });
     let no_input = fields.take("no_input_ms").and_then(|item| item.millis(faults));
+    let listen = fields.take("listen").map(|item| listen::listen(&item, faults)).unwrap_or_default();
     fields.finish(faults);
+    let no_input = listen.no_input.or(no_input).unwrap_or(NO_INPUT);
     Some(Head {
         id: id?,
         entry: entry?,
         zone: zone.unwrap_or(chrono_tz::Tz::Asia__Shanghai),
-        no_input: no_input.unwrap_or(Duration::from_secs(6)),
+        listen: Listen { no_input: Some(no_input), ..listen },
     })
 }

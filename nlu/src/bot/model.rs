@@ -1,6 +1,7 @@
 //! A compiled bot: everything in it was checked, so that the engine never meets an unknown name.
 
 use super::expr::Expr;
+use super::listen::Listen;
 use super::template::Template;
 use crate::entity::Kind;
 use crate::value::Value;
@@ -17,7 +18,7 @@ pub struct Bot {
     pub(crate) id: String,
     pub(crate) zone: Tz,
     pub(crate) entry: usize,
-    pub(crate) no_input: Duration,
+    pub(crate) listen: Listen,
     pub(crate) intents: Vec<Intent>,
     pub(crate) bands: BandSettings,
     pub(crate) context_boost: f32,
@@ -228,6 +229,8 @@ pub(crate) struct Flow {
     pub description: String,
     pub intents: Vec<String>,
     pub key: Option<String>,
+    /// How patient the bot is with answers in this flow.
+    pub listen: Listen,
     pub steps: Vec<Step>,
     /// Slots that its steps collect.
     pub collects: Vec<String>,
@@ -240,12 +243,16 @@ pub(crate) struct Flow {
 pub(crate) struct Step {
     pub op: Op,
     pub line: u32,
+    /// How patient the bot is with the answer to this step.
+    pub listen: Listen,
+    /// Whether the caller may interrupt what it says.
+    pub interruptible: bool,
 }
 
 /// What a step does.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Say { variants: Vec<Template>, interruptible: bool, must_say: bool },
+    Say { variants: Vec<Template>, must_say: bool },
     Collect { slot: String, when: Option<Expr> },
     Confirm { text: Template, set: Option<String>, yes: usize, no: usize },
     Call { action: String, args: Vec<(String, Expr)>, ok: usize, error: Option<usize> },

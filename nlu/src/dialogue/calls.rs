@@ -39,6 +39,7 @@ impl Machine<'_> {
         // A guess leaves the result for the turn that follows it.
         let known = known
             .map(|at| if self.is_speculative { self.prefetched[at].clone() } else { self.prefetched.swap_remove(at) });
+        self.speculation.used += u32::from(known.is_some() && !self.is_speculative);
         match known {
             Some(Prefetch { outcome: Some(outcome), .. }) => self.take_result(&outcome),
             Some(Prefetch { request, outcome: None }) => {
@@ -53,6 +54,7 @@ impl Machine<'_> {
                 let request = ActionRequest { id: *self.next_request, ..request };
                 self.state.waiting = Waiting::Action(request.id);
                 if self.is_speculative {
+                    self.speculation.sent += 1;
                     self.prefetched.push(Prefetch { request: request.clone(), outcome: None });
                     self.requests.push(Output::Run(request));
                 } else {

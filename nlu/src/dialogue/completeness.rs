@@ -11,7 +11,7 @@ const DANGLING: &str = "我想 我要 我想要 我想问 我想问一下 我想
                         麻烦你 麻烦您 请问 请 请问一下 那个 这个 就是 就是说 然后 还有 但是 因为 如果 所以 不过 嗯 呃 额 和 跟 把 被 我的 我家 \
                         我家的 我们家 你们 你们那个 想换 想查 想问 换成 改成 改为 换到 号码是 我 我这个 我那个 为什么 怎么 能不能";
 /// A whole sentence may end like this although its beginning looks like a half one.
-const CLOSING: [char; 9] = ['吗', '吧', '呢', '了', '么', '的', '嘛', '呗', '啊'];
+const CLOSING: [char; 8] = ['吗', '吧', '呢', '了', '么', '嘛', '呗', '啊'];
 
 /// Judges the best reading.
 pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utterance) -> Completeness {
@@ -23,6 +23,14 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
         Command::Start { .. } | Command::Unknown { .. } | Command::Clarify(_) if ends_open(best) => {
             Completeness::Unfinished
         }
+        // 不是 is a whole answer; 不是换成 is not.
+        Command::Correct { value, .. } if value.is_null() => {
+            if ends_open(best) {
+                Completeness::Unfinished
+            } else {
+                Completeness::Complete
+            }
+        }
         Command::Fill { slot, .. } if heard.is_open => of_open_value(scope, slot, heard),
         Command::Fill { slot, .. } | Command::Correct { slot, .. } => of_value(scope, slot, heard),
         Command::Affirm | Command::Deny | Command::Choose(_) | Command::Repeat | Command::Cancel => {
@@ -30,6 +38,7 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
         }
         Command::Start { .. } => Completeness::Complete,
         Command::Unknown { .. } if waits_for_digits(scope) && has_digit(best) => Completeness::Unfinished,
+        Command::Unknown { .. } | Command::Clarify(_) if ends_with_half_noun(best) => Completeness::Unfinished,
         Command::Clarify(_) | Command::Unknown { .. } => {
             let closes = best.chars.last().is_some_and(|c| CLOSING.contains(c));
             if closes && best.content_len() > 3 { Completeness::Complete } else { Completeness::Unknown }
@@ -43,7 +52,13 @@ fn ends_open(best: &Utterance) -> bool {
         let is_end = word.chars().count() > 1 && text.ends_with(word) && !text.ends_with("一下");
         text == word || is_end
     };
-    DANGLING.split(' ').any(is_half) || ["嗯", "把", "和", "跟"].iter().any(|word| text.ends_with(word))
+    DANGLING.split(' ').any(is_half)
+        || ["嗯", "呃", "把", "和", "跟", "就", "给"].iter().any(|word| text.ends_with(word))
+}
+
+/// 你们那个宽带的: something is to follow that is the caller's, unless it ends a 是…的.
+fn ends_with_half_noun(best: &Utterance) -> bool {
+    best.chars.last() == Some(&'的') && !best.chars.contains(&'是')
 }
 
 /// A number that may go on is whole when the bot's own rule accepts it: 五十九 of 五十(九).

@@ -3,7 +3,7 @@
 use super::interpret::needs_confirm;
 use super::reply::clauses;
 use super::state::{Agreement, Cause, Filled, Frame, STACK_MAX, State, StateScope, Waiting};
-use super::{Assistant, Output, Prefetch};
+use super::{Assistant, Output, Prefetch, Speculation};
 use crate::bot::expr::{Expr, ExprError};
 use crate::bot::model::{Op, SlotConfirm};
 use crate::bot::template::Template;
@@ -37,7 +37,10 @@ pub(super) struct Machine<'a> {
     pub is_speculative: bool,
     /// The speculation would have had to do something that cannot be undone.
     pub is_blocked: bool,
+    /// Whether the caller may interrupt what is said now.
+    pub interruptible: bool,
     pub prefetched: &'a mut Vec<Prefetch>,
+    pub speculation: &'a mut Speculation,
     pub next_request: &'a mut u64,
 }
 
@@ -75,7 +78,9 @@ impl Machine<'_> {
                 entry = self.pop();
                 continue;
             }
+            self.interruptible = self.state.step(self.assistant).is_none_or(|step| step.interruptible);
             let result = self.step(op, entry);
+            self.interruptible = true;
             entry = Entry::Fresh;
             if let Err(error) = result {
                 tracing::error!(bot = self.assistant.bot.id, %error, "a step failed");
@@ -91,12 +96,12 @@ impl Machine<'_> {
 
     fn step(&mut self, op: &Op, entry: Entry) -> Result<(), ExprError> {
         match op {
-            Op::Say { variants, interruptible, must_say } => {
+            Op::Say { variants, must_say } => {
                 self.state.variant = self.state.variant.wrapping_add(1);
                 #[expect(clippy::cast_possible_truncation, reason = "below the number of variants")]
                 let index = (self.state.variant % variants.len().max(1) as u64) as usize;
                 if let Some(text) = variants.get(index) {
-                    self.say_with(text, *interruptible, *must_say)?;
+                    self.say_with(text, *must_say)?;
                 }
                 self.advance();
             }
@@ -281,7 +286,7 @@ impl Machine<'_> {
 
     /// Says a text in clauses.
     pub fn say(&mut self, text: &Template) -> Result<(), ExprError> {
-        self.say_with(text, true, false)
+        self.say_with(text, false)
     }
 
     /// Says a text whose failure must not stop the flow.
@@ -291,9 +296,9 @@ impl Machine<'_> {
         }
     }
 
-    fn say_with(&mut self, text: &Template, interruptible: bool, must_say: bool) -> Result<(), ExprError> {
+    fn say_with(&mut self, text: &Template, must_say: bool) -> Result<(), ExprError> {
         let spans = text.spans(&self.scope())?;
-        let says: Vec<Say> = clauses(&spans, interruptible, must_say);
+        let says: Vec<Say> = clauses(&spans, self.interruptible, must_say);
         if must_say {
             // Full means that the gateway never reports what it played; the newest matter most.
             self.state.must_say.extend(says.iter().cloned());
@@ -308,7 +313,9 @@ impl Machine<'_> {
     pub fn await_answer(&mut self, waiting: Waiting) {
         self.state.waiting = waiting;
         self.state.keys.clear();
-        self.acts.push(Act::Ask(Ask { expect: self.expect(), no_input: self.assistant.bot.no_input }));
+        let listen = self.state.listen(self.assistant);
+        let no_input = listen.no_input.unwrap_or_default();
+        self.acts.push(Act::Ask(Ask { expect: self.expect(), no_input, pauses: listen.pauses }));
     }
 
     /// What kind of answer is awaited now.

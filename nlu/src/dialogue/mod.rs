@@ -43,6 +43,15 @@ pub enum Output {
     Await(Await),
 }
 
+/// Queries that were sent on a guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Speculation {
+    /// How many were sent.
+    pub sent: u32,
+    /// How many of them the turn that followed could use.
+    pub used: u32,
+}
+
 /// A request that was sent on a guess, and its result once it is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Prefetch {
@@ -59,6 +68,7 @@ pub struct Conversation {
     draft: Option<Draft>,
     /// Results of guesses that the committed turn may use.
     prefetched: Vec<Prefetch>,
+    speculation: Speculation,
     next_request: u64,
     /// Words that came while an action ran; the last ones, to be handled after it.
     held: Option<Hypothesis>,
@@ -78,6 +88,7 @@ impl Conversation {
             state: None,
             draft: None,
             prefetched: Vec::new(),
+            speculation: Speculation::default(),
             next_request: 0,
             held: None,
             is_speaking: false,
@@ -89,6 +100,12 @@ impl Conversation {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.waiting == Waiting::Over)
+    }
+
+    /// What came of guesses so far.
+    #[must_use]
+    pub const fn speculation(&self) -> Speculation {
+        self.speculation
     }
 
     /// The newest transitions, oldest first; without personal data.
@@ -275,11 +292,14 @@ impl Conversation {
             requests: Vec::new(),
             is_speculative: false,
             is_blocked: false,
+            interruptible: true,
             prefetched: &mut self.prefetched,
+            speculation: &mut self.speculation,
             next_request: &mut self.next_request,
         };
         run(&mut machine);
-        let (acts, requests) = (machine.acts, machine.requests);
+        let (mut acts, requests) = (machine.acts, machine.requests);
+        sound(&mut acts, &self.assistant.pronouncer);
         let said: Vec<Say> = replies(&acts).cloned().collect();
         if !said.is_empty() {
             state.said = said;
@@ -331,6 +351,8 @@ impl State {
         let text = heard.text.reveal();
         let Some(at) = self.must_say.iter().position(|say| say.text().starts_with(text.as_str())) else { return };
         let say = self.must_say.remove(at);
+        // What was cut may be said again by the call itself; heard whole, it is owed no longer.
+        self.owed.retain(|owed| *owed != say);
         if !heard.complete {
             self.owed.push(say.clone());
             self.must_say.push(say);
@@ -363,6 +385,17 @@ impl Machine<'_> {
 
 fn replies(acts: &[Act]) -> impl Iterator<Item = &Say> {
     acts.iter().filter_map(|act| if let Act::Say(say) = act { Some(say) } else { None }).filter(|say| !say.filler)
+}
+
+/// Notes how each clause sounds, so that the call knows the bot's own words when a loudspeaker brings them back.
+fn sound(acts: &mut [Act], pronouncer: &crate::utterance::Pronouncer) {
+    for act in acts {
+        if let Act::Say(say) = act
+            && say.pinyin.is_empty()
+        {
+            say.pinyin = pronouncer.pinyin(&say.text());
+        }
+    }
 }
 
 /// Gives acts their turn; the last one is marked unless an action's result is still to come.

@@ -6,7 +6,7 @@
 use super::interpret::{Command, interpret};
 use super::machine::{Entry, Machine};
 use super::state::{State, Waiting};
-use super::{ActionOutcome, Conversation, Output, wrap};
+use super::{ActionOutcome, Conversation, Output, sound, wrap};
 use crate::utterance::Utterance;
 use chrono::NaiveDateTime;
 use hualu_core::dialogue::{Act, Completeness, Hypothesis, TurnAct};
@@ -98,14 +98,17 @@ impl Conversation {
             requests: Vec::new(),
             is_speculative: true,
             is_blocked: false,
+            interruptible: true,
             prefetched: &mut self.prefetched,
+            speculation: &mut self.speculation,
             next_request: &mut self.next_request,
         };
         run(&mut machine);
         if machine.is_blocked {
             return None;
         }
-        let (acts, requests) = (machine.acts, machine.requests);
+        let (mut acts, requests) = (machine.acts, machine.requests);
+        sound(&mut acts, &self.assistant.pronouncer);
         Some(wrap(state, revision, acts, requests))
     }
 

@@ -12,6 +12,11 @@ impl Machine<'_> {
         if matches!(self.state.waiting, Waiting::Action(_) | Waiting::Over) {
             return;
         }
+        let at = self.state.stack.last().map(|frame| (frame.flow, frame.pc));
+        if self.state.counters.no_input_at != at {
+            self.state.counters.no_input = 0;
+            self.state.counters.no_input_at = at;
+        }
         self.state.counters.no_input += 1;
         let count = self.state.counters.no_input;
         if self.hands_off(|rule| matches!(rule, HandoffRule::NoInput(times) if count >= *times)) {

@@ -16,7 +16,7 @@ pub(crate) fn clauses(spans: &[Span], interruptible: bool, must_say: bool) -> Ve
         let spans = std::mem::take(open);
         *len = 0;
         if spans.iter().any(|span| span.text.chars().any(char::is_alphanumeric)) {
-            clauses.push(Say { spans, interruptible, must_say, filler: false });
+            clauses.push(Say { spans, interruptible, must_say, ..Say::default() });
         }
     };
     for span in spans {

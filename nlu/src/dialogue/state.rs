@@ -2,7 +2,8 @@
 
 use super::Assistant;
 use crate::bot::expr::Scope;
-use crate::bot::model::{Flow, Op};
+use crate::bot::listen::Listen;
+use crate::bot::model::{Flow, Op, Step};
 use crate::entity::Kind;
 use crate::value::Value;
 use chrono::NaiveDateTime;
@@ -77,7 +78,10 @@ pub(super) enum Waiting {
 /// How often things went wrong in a row, and how often an intent was heard.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counters {
+    /// How often in a row nobody answered the step that waits.
     pub no_input: u32,
+    /// The flow and step of that count: another question begins anew.
+    pub no_input_at: Option<(usize, usize)>,
     pub no_match: u32,
     pub intents: BTreeMap<String, u32>,
     pub slot_tries: BTreeMap<String, u32>,
@@ -159,9 +163,21 @@ impl State {
     }
 
     /// The step that is executed or waits.
-    pub fn op<'a>(&self, assistant: &'a Assistant) -> Option<&'a Op> {
+    pub fn step<'a>(&self, assistant: &'a Assistant) -> Option<&'a Step> {
         let frame = self.stack.last()?;
-        assistant.bot.flows.get(frame.flow)?.steps.get(frame.pc).map(|step| &step.op)
+        assistant.bot.flows.get(frame.flow)?.steps.get(frame.pc)
+    }
+
+    /// What that step does.
+    pub fn op<'a>(&self, assistant: &'a Assistant) -> Option<&'a Op> {
+        self.step(assistant).map(|step| &step.op)
+    }
+
+    /// How patient the bot is with the answer to it.
+    pub fn listen(&self, assistant: &Assistant) -> Listen {
+        let flow = self.flow(assistant).map(|flow| flow.listen).unwrap_or_default();
+        let step = self.step(assistant).map(|step| step.listen).unwrap_or_default();
+        step.or(flow).or(assistant.bot.listen)
     }
 
     /// Every slot and variable with its value.

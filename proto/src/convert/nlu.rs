@@ -3,7 +3,8 @@
 use super::{WireError, millis};
 use crate::nlu::v1 as wire;
 use hualu_core::dialogue::{
-    Act, Ask, CallEvent, CallInput, CallStarted, Completeness, Expect, Heard, Say, SayAs, Span, TurnAct, Understanding,
+    Act, Ask, CallEvent, CallInput, CallStarted, Completeness, Expect, Heard, Pauses, Say, SayAs, Span, TurnAct,
+    Understanding,
 };
 use hualu_core::{CallId, ClauseId, TurnId};
 use std::time::Duration;
@@ -84,7 +85,8 @@ impl From<TurnAct> for wire::ConverseResponse {
         let act = match answer.act {
             Act::Say(say) => WireAct::Say(say.into()),
             Act::Ask(ask) => {
-                WireAct::Ask(wire::Ask { expect: Some(ask.expect.into()), no_input_ms: millis(ask.no_input) })
+                let (expect, no_input_ms) = (Some(ask.expect.into()), millis(ask.no_input));
+                WireAct::Ask(wire::Ask { expect, no_input_ms, pauses: Some(ask.pauses.into()) })
             }
             Act::Play { clip, interruptible } => WireAct::Play(wire::Play { clip, interruptible }),
             Act::Transfer { target, summary } => {
@@ -107,6 +109,7 @@ impl TryFrom<wire::ConverseResponse> for TurnAct {
             WireAct::Ask(ask) => Act::Ask(Ask {
                 expect: ask.expect.map(Expect::try_from).transpose()?.unwrap_or_default(),
                 no_input: Duration::from_millis(ask.no_input_ms.into()),
+                pauses: ask.pauses.map(Into::into).unwrap_or_default(),
             }),
             WireAct::Play(play) => Act::Play { clip: play.clip, interruptible: play.interruptible },
             WireAct::Transfer(transfer) => Act::Transfer { target: transfer.target, summary: transfer.summary.into() },
@@ -117,6 +120,24 @@ impl TryFrom<wire::ConverseResponse> for TurnAct {
     }
 }
 
+impl From<Pauses> for wire::Pauses {
+    fn from(pauses: Pauses) -> Self {
+        let ms = |pause: Option<Duration>| pause.map_or(0, millis);
+        Self { complete_ms: ms(pauses.complete), unknown_ms: ms(pauses.unknown), unfinished_ms: ms(pauses.unfinished) }
+    }
+}
+
+impl From<wire::Pauses> for Pauses {
+    fn from(pauses: wire::Pauses) -> Self {
+        let pause = |ms: u32| (ms > 0).then(|| Duration::from_millis(ms.into()));
+        Self {
+            complete: pause(pauses.complete_ms),
+            unknown: pause(pauses.unknown_ms),
+            unfinished: pause(pauses.unfinished_ms),
+        }
+    }
+}
+
 impl From<Say> for wire::Say {
     fn from(say: Say) -> Self {
         Self {
@@ -124,6 +145,7 @@ impl From<Say> for wire::Say {
             interruptible: say.interruptible,
             must_say: say.must_say,
             filler: say.filler,
+            pinyin: say.pinyin,
         }
     }
 }
@@ -135,6 +157,7 @@ impl From<wire::Say> for Say {
             interruptible: say.interruptible,
             must_say: say.must_say,
             filler: say.filler,
+            pinyin: say.pinyin,
         }
     }
 }

@@ -138,6 +138,9 @@ pub struct Say {
     pub must_say: bool,
     #[prost(bool, tag = "4")]
     pub filler: bool,
+    /// How it sounds: toneless syllables separated by spaces, v for u-umlaut. May be empty.
+    #[prost(string, tag = "5")]
+    pub pinyin: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Span {
@@ -154,8 +157,21 @@ pub struct Span {
 pub struct Ask {
     #[prost(message, optional, tag = "1")]
     pub expect: ::core::option::Option<super::super::asr::v1::Expect>,
+    /// 0 for the gateway's own.
     #[prost(uint32, tag = "2")]
     pub no_input_ms: u32,
+    #[prost(message, optional, tag = "3")]
+    pub pauses: ::core::option::Option<Pauses>,
+}
+/// The silence that ends the caller's answer, by what its words sound like. 0 for the gateway's own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pauses {
+    #[prost(uint32, tag = "1")]
+    pub complete_ms: u32,
+    #[prost(uint32, tag = "2")]
+    pub unknown_ms: u32,
+    #[prost(uint32, tag = "3")]
+    pub unfinished_ms: u32,
 }
 /// Play a recorded clip.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
