@@ -88,12 +88,7 @@ async fn memory(bot: &BotProcess) -> anyhow::Result<(u64, f64)> {
 }
 
 fn script(clips: Vec<Arc<[i16]>>) -> Script {
-    Script {
-        clips,
-        gap: Duration::from_millis(900),
-        patience: Duration::from_secs(10),
-        call_max: Duration::from_secs(120),
-    }
+    Script::in_turn(clips, Duration::from_millis(900), Duration::from_secs(10), Duration::from_secs(120))
 }
 
 async fn caller_clips() -> anyhow::Result<Vec<Arc<[i16]>>> {

@@ -53,12 +53,8 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
     let stage = stage.follow(lines);
     let printer = tokio::spawn(print(queue));
 
-    let script = Script {
-        clips,
-        gap: Duration::from_millis(900),
-        patience: Duration::from_secs(10),
-        call_max: Duration::from_secs(120),
-    };
+    let (gap, patience, longest) = (Duration::from_millis(900), Duration::from_secs(10), Duration::from_secs(120));
+    let script = Script::in_turn(clips, gap, patience, longest);
     let target = SocketAddr::new(LOOPBACK.ip(), bot.port());
     let outcome = phone::call(&format!("sip:10086@{target}"), PhoneConfig::default(), script).await?;
     // The end of the call is still on its way to the terminal.
