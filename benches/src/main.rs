@@ -1,24 +1,16 @@
-//! Benchmarks of Hualu against its own binary, as a caller sees it. `cargo run --release -p hualu-benches [CALLS]` places
-//! that many calls (20 by default), one after the other, over SIP and RTP on loopback, and prints Markdown: response times
-//! measured from the audio at the caller's side, each stage's share, start-up time and memory.
-
-mod bot;
-mod table;
+//! Benchmarks of Hualu. `hualu-benches [CALLS]` prints start-up time, stages and memory beside response times;
+//! `hualu-benches turn` measures turn-taking. Both print Markdown.
 
 use anyhow::Context;
-use bot::BotProcess;
-use hualu_core::SampleRate;
-use hualu_core::dialogue::Say;
-use hualu_gateway::clock;
+use clap::{Parser, Subcommand};
+use hualu_benches::bot::{BotProcess, HOTLINE, Setup};
+use hualu_benches::caller::Caller;
+use hualu_benches::table::Quantiles;
+use hualu_benches::turn::{self, Options};
 use hualu_gateway::phone::{self, PhoneConfig, Script};
-use hualu_models::lexicon::Lexicon;
-use hualu_models::{Kind, Manifest};
-use hualu_tts::engine::{NeuralEngine, Prosody};
-use hualu_tts::{Voice, VoiceConfig};
-use std::path::PathBuf;
+use hualu_tts::engine::Prosody;
 use std::sync::Arc;
 use std::time::Duration;
-use table::Quantiles;
 
 /// What the caller says in each call.
 const SENTENCES: [&str; 5] = ["我想查一下话费", "我想换个套餐", "五十九块的", "确认办理", "没有了，再见"];
@@ -29,11 +21,38 @@ const CALLER: Prosody = Prosody { rate: 1.0, pitch: 0.62, formant: 0.88, volume_
 /// Calls held open at once to learn what one more costs.
 const HELD: usize = 20;
 
+/// Benchmarks of Hualu as a caller sees it.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// How many calls to place.
+    #[arg(default_value_t = 20)]
+    calls: usize,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Turn-taking: response times, cut-ins, interruptions, and what callers hear when engines fail.
+    Turn(Options),
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let calls = std::env::args().nth(1).map_or(Ok(20), |text| text.parse()).context("CALLS must be a number")?;
-    let clips = caller_clips().await?;
-    let mut bot = BotProcess::start().await?;
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Turn(options)) => turn::run(&options).await,
+        None => calls(cli.calls).await,
+    }
+}
+
+async fn calls(calls: usize) -> anyhow::Result<()> {
+    let caller = Caller::open(CALLER)?;
+    let mut clips = Vec::new();
+    for sentence in SENTENCES {
+        clips.push(caller.say(sentence).await?);
+    }
+    let mut bot = BotProcess::start(&Setup::embedded(HOTLINE)).await?;
     println!(
         "| start-up | ms |\n|---|---|\n| process start to ready for calls | {} |\n",
         bot.started_after.as_millis()
@@ -62,7 +81,7 @@ async fn main() -> anyhow::Result<()> {
     println!("| idle, models loaded | {:.1} MB |", idle_kb as f64 / 1_024.0);
     println!("| with one call | {:.1} MB |", one_kb as f64 / 1_024.0);
     println!("| each further call (mean of {}) | {:.2} MB |", HELD - 1, each_kb / 1_024.0);
-    bot.stop().await
+    bot.stop().await.context("the bot does not end")
 }
 
 /// Resident memory with one silent call, and what each of the next ones adds, in kB.
@@ -88,30 +107,5 @@ async fn memory(bot: &BotProcess) -> anyhow::Result<(u64, f64)> {
 }
 
 fn script(clips: Vec<Arc<[i16]>>) -> Script {
-    Script {
-        clips,
-        gap: Duration::from_millis(900),
-        patience: Duration::from_secs(10),
-        call_max: Duration::from_secs(120),
-    }
-}
-
-async fn caller_clips() -> anyhow::Result<Vec<Arc<[i16]>>> {
-    let manifest = Manifest::find()?;
-    let lexicon: PathBuf = manifest.model(Kind::Lexicon, "")?.directory().join("lexicon.tsv");
-    let config = VoiceConfig {
-        voice_dir: manifest.model(Kind::Tts, "")?.directory().to_owned(),
-        prompts_dir: None,
-        lexicon: Arc::new(Lexicon::load(&lexicon)?),
-        cache_bytes: 1 << 20,
-        workers: 1,
-        prosody: CALLER,
-        clock: clock::now,
-    };
-    let voice = Voice::start(config, |directory| Ok(Box::new(NeuralEngine::open(directory)?)))?;
-    let mut clips = Vec::new();
-    for sentence in SENTENCES {
-        clips.push(voice.render(&Say::plain(sentence), SampleRate::HZ_8000).await?.into());
-    }
-    Ok(clips)
+    Script::in_turn(clips, Duration::from_millis(900), Duration::from_secs(10), Duration::from_secs(120))
 }

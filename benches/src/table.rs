@@ -14,11 +14,32 @@ impl Extend<Duration> for Quantiles {
     }
 }
 
+impl FromIterator<Duration> for Quantiles {
+    fn from_iter<T: IntoIterator<Item = Duration>>(all: T) -> Self {
+        let mut quantiles = Self::default();
+        quantiles.extend(all);
+        quantiles
+    }
+}
+
 impl Quantiles {
     /// The smallest duration that at least `share` of all do not exceed; zero when there are none.
+    #[must_use]
     pub fn at(&self, share: f64) -> Duration {
         let rank = (share * self.0.len() as f64).ceil() as usize;
         self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

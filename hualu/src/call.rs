@@ -15,12 +15,8 @@ pub async fn call(args: CallArgs) -> anyhow::Result<bool> {
         .iter()
         .map(|path| read_clip(path).with_context(|| format!("cannot play {}", path.display())))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let script = Script {
-        clips,
-        gap: Duration::from_millis(args.gap_ms),
-        patience: Duration::from_millis(args.patience_ms),
-        call_max: Duration::from_secs(600),
-    };
+    let (gap, patience) = (Duration::from_millis(args.gap_ms), Duration::from_millis(args.patience_ms));
+    let script = Script::in_turn(clips, gap, patience, Duration::from_secs(600));
     let outcome = phone::call(&args.uri, PhoneConfig::default(), script).await?;
     println!("answered after {} ms, {}", outcome.answered_after.as_millis(), outcome.ended);
     if !args.no_transcript {

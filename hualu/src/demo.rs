@@ -3,7 +3,7 @@
 
 use crate::call::{print_times, write_stereo};
 use crate::serve::{self, LOOPBACK, Running};
-use crate::{DemoArgs, readback, services, show};
+use crate::{DemoArgs, explain, readback, services, show};
 use anyhow::{Context, bail};
 use hualu_core::SampleRate;
 use hualu_core::dialogue::Say;
@@ -53,12 +53,8 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
     let stage = stage.follow(lines);
     let printer = tokio::spawn(print(queue));
 
-    let script = Script {
-        clips,
-        gap: Duration::from_millis(900),
-        patience: Duration::from_secs(10),
-        call_max: Duration::from_secs(120),
-    };
+    let (gap, patience, longest) = (Duration::from_millis(900), Duration::from_secs(10), Duration::from_secs(120));
+    let script = Script::in_turn(clips, gap, patience, longest);
     let target = SocketAddr::new(LOOPBACK.ip(), bot.port());
     let outcome = phone::call(&format!("sip:10086@{target}"), PhoneConfig::default(), script).await?;
     // The end of the call is still on its way to the terminal.
@@ -66,6 +62,7 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
     write_stereo(&args.record, &outcome.line)?;
     print_times(&outcome.line);
     println!("recorded to {} (left: caller, right: bot)", args.record.display());
+    println!("turn records are in {}: `hualu explain last` shows where the time went", explain::TURNS);
 
     let keep = match stage {
         Stage::InProcess(running) if args.keep_serving => Some(running),
@@ -116,7 +113,7 @@ async fn caller_clips() -> anyhow::Result<Vec<Arc<[i16]>>> {
 
 async fn in_process(args: &DemoArgs) -> anyhow::Result<Running> {
     let backends = serve::start_mock().await?;
-    let mut config = Config::default();
+    let mut config = Config { turn_records: Some(explain::TURNS.into()), ..Config::default() };
     if !args.keep_serving {
         config.sip.udp = Some(LOOPBACK);
         config.sip.tcp = None;
@@ -205,7 +202,9 @@ impl Processes {
         let path = directory.path().join("hualu.toml");
         let config = format!(
             "[sip]\nudp = \"{sip}\"\ntcp = \"off\"\n[media]\nbind = \"127.0.0.1\"\n[services]\n\
-             asr = \"http://{asr}\"\nnlu = \"http://{nlu}\"\ntts = \"http://{tts}\"\n"
+             asr = \"http://{asr}\"\nnlu = \"http://{nlu}\"\ntts = \"http://{tts}\"\n\
+             [records]\nturns = \"{}\"\n",
+            explain::TURNS
         );
         std::fs::write(&path, config).context("cannot write the configuration")?;
         let path = path.to_str().context("the temporary directory's path is not UTF-8")?;

@@ -4,10 +4,12 @@ mod asr;
 mod call;
 mod demo;
 mod doctor;
+mod explain;
 mod readback;
 mod serve;
 mod services;
 mod show;
+mod waterfall;
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -42,6 +44,8 @@ enum Command {
     Call(CallArgs),
     /// Hold a whole conversation with the sample hotline, over real SIP and RTP.
     Demo(DemoArgs),
+    /// Show where the time of each turn of a call went, from the turn records.
+    Explain(ExplainArgs),
     /// Check what calls will need and say what to do.
     Doctor(DoctorArgs),
 }
@@ -175,6 +179,20 @@ struct DemoArgs {
 }
 
 #[derive(Args)]
+struct ExplainArgs {
+    /// The call's id, its beginning, or `last`.
+    call: String,
+    /// The turn's number; all turns without it.
+    turn: Option<u32>,
+    /// The folder of turn records; `out/turns` by default.
+    #[arg(long)]
+    turns: Option<PathBuf>,
+    /// The gateway's configuration, which names the folder.
+    #[arg(long, conflicts_with = "turns")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct DoctorArgs {
     /// The gateway's configuration.
     #[arg(long)]
@@ -219,6 +237,7 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Tts(args) => serve::tts(args).await.map(|()| true),
         Command::Call(args) => call::call(args).await,
         Command::Demo(args) => demo::demo(args).await,
+        Command::Explain(args) => explain::explain(&args).map(|()| true),
         Command::Doctor(args) => Ok(doctor::run(args.config.as_deref(), args.bot.as_deref())),
     }
 }

@@ -34,6 +34,8 @@ pub enum GatewayEvent {
         /// Why.
         termination: Termination,
     },
+    /// The gateway has stopped: nothing follows.
+    Stopped,
 }
 
 /// The sending side, shared by all calls.

@@ -18,14 +18,13 @@ pub mod phone;
 mod ports;
 mod prompts;
 mod recorder;
+pub mod records;
 mod setup;
 mod shard;
-mod turn_json;
 
 pub use events::GatewayEvent;
 pub use hualu_session::{Cause, EndReason, Missed, Rung, Said, Termination, TurnRecord};
 pub use prompts::PromptSource;
-pub use turn_json::turn_json;
 
 use crate::config::Config;
 use crate::engines::Engines;
@@ -34,6 +33,7 @@ use crate::listener::Door;
 use crate::ports::Ports;
 use crate::prompts::{RETRY_FIRST, Shelf};
 use crate::recorder::Recorder;
+use crate::records::TurnLog;
 use crate::shard::Shard;
 use hualu_sip::{SipConfig, SipHandle, SipStack};
 use std::io;
@@ -53,6 +53,7 @@ pub struct Gateway {
     sip: SipHandle,
     shards: Vec<Shard>,
     recorder: Option<Arc<Recorder>>,
+    turn_log: Option<TurnLog>,
     prompt_source: PromptSource,
     /// Asks the voice again for the prepared sentences.
     preparing: Option<JoinHandle<()>>,
@@ -62,7 +63,7 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A media thread or the recorder cannot start.
+    /// A media thread, the recorder or the writer of turn records cannot start.
     #[error("cannot start {what}: {source}")]
     Thread {
         /// What.
@@ -89,6 +90,9 @@ impl Gateway {
             .map_err(thread("a media thread"))?;
         let recorder = config.record.clone().map(Recorder::start).transpose().map_err(thread("the recorder"))?;
         let recorder = recorder.map(Arc::new);
+        let events = EventSender::new();
+        let turn_log = config.turn_records.clone().map(|directory| TurnLog::start(directory, events.subscribe()));
+        let turn_log = turn_log.transpose().map_err(thread("the writer of turn records (records.turns)"))?;
         let menu = config.turns_of(&config.services.bot).menu.clone();
         let (prompts, prompt_source) = prompts::prepare(&engines.voice, config.cache.as_deref(), menu.as_ref()).await;
         let prompts = Shelf::new(prompts);
@@ -114,14 +118,14 @@ impl Gateway {
             shards: shards.iter().map(|shard| shard.handle.clone()).collect(),
             prompts,
             recorder: recorder.clone(),
-            events: EventSender::new(),
+            events,
             ready: AtomicBool::new(true),
             active: Arc::new(AtomicUsize::new(0)),
             next_key: AtomicU32::new(0),
             live: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&door).run(incoming));
-        Ok(Self { door, sip, shards, recorder, prompt_source, preparing })
+        Ok(Self { door, sip, shards, recorder, turn_log, prompt_source, preparing })
     }
 
     /// The UDP and TCP addresses that SIP is spoken at.
@@ -166,12 +170,17 @@ impl Gateway {
         // The last calls' BYEs are on their way, and the stack forgets calls when it ends.
         tokio::time::sleep(BYE_GRACE).await;
         self.sip.shutdown();
-        let (shards, recorder, door) = (self.shards, self.recorder, self.door);
-        drop(door);
+        let (shards, recorder, turn_log) = (self.shards, self.recorder, self.turn_log);
+        let events = self.door.events.clone();
+        drop(self.door);
         let stopped = tokio::task::spawn_blocking(move || {
             shards.into_iter().for_each(Shard::stop);
             if let Some(recorder) = recorder.and_then(Arc::into_inner) {
                 recorder.stop();
+            }
+            events.send(GatewayEvent::Stopped);
+            if let Some(log) = turn_log {
+                log.join();
             }
         });
         if stopped.await.is_err() {

@@ -32,6 +32,7 @@ pub fn describe() {
         "Packets by direction and outcome; strangers' at once, the others of a call when it ends"
     );
     describe_counter!("hualu_recording_errors_total", "Recordings that could not be written");
+    describe_counter!("hualu_turn_record_errors_total", "Turn records that could not be written");
 }
 
 pub(crate) fn call_started(active: usize) {
@@ -58,7 +59,11 @@ pub(crate) fn call_panicked() {
 }
 
 pub(crate) fn queue_full(queue: &'static str) {
-    counter!("hualu_queue_full_total", "queue" => queue).increment(1);
+    queue_overrun(queue, 1);
+}
+
+pub(crate) fn queue_overrun(queue: &'static str, lost: u64) {
+    counter!("hualu_queue_full_total", "queue" => queue).increment(lost);
 }
 
 pub(crate) fn socket_error() {
@@ -71,6 +76,10 @@ pub(crate) fn stranger_packet() {
 
 pub(crate) fn recording_failed() {
     counter!("hualu_recording_errors_total").increment(1);
+}
+
+pub(crate) fn turn_record_lost() {
+    counter!("hualu_turn_record_errors_total").increment(1);
 }
 
 /// Counts one event of a session.

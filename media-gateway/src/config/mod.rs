@@ -32,6 +32,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// Where calls are recorded as stereo WAV; nowhere when `None`.
     pub record: Option<PathBuf>,
+    /// Where turn records are written; nowhere when `None`. They hold what callers say.
+    pub turn_records: Option<PathBuf>,
     /// Where prepared sentences are kept from one start to the next; nowhere when `None`.
     pub cache: Option<PathBuf>,
     /// Queue name (or `default`) to the SIP URI that a transfer to it goes to.
@@ -176,6 +178,7 @@ impl Default for Config {
             bots: BTreeMap::new(),
             admin: None,
             record: None,
+            turn_records: None,
             cache: None,
             transfer: BTreeMap::new(),
         }
@@ -343,6 +346,9 @@ impl Config {
         let mut section = reader.section("record");
         self.record = section.take("directory");
         drop(section);
+        let mut section = reader.section("records");
+        self.turn_records = section.take("turns");
+        drop(section);
         let mut section = reader.section("cache");
         self.cache = section.take("directory");
         drop(section);
@@ -406,7 +412,7 @@ mod tests {
                     [media]\nbind = \"127.0.0.1\"\nports = [30000, 30999]\nthreads = 2\ntimeout_s = 20\n\
                     [services]\nnlu = \"http://127.0.0.1:7102\"\nbot = \"hotline_10086\"\nconnect_timeout_ms = 300\n\
                     [limits]\ncalls_max = 100\ncall_duration_max_s = 600\ndrain_s = 20\n[admin]\nlisten = \"127.0.0.1:9090\"\n\
-                    [record]\ndirectory = \"rec\"\n[cache]\ndirectory = \"c\"\n\
+                    [record]\ndirectory = \"rec\"\n[records]\nturns = \"out/turns\"\n[cache]\ndirectory = \"c\"\n\
                     [transfer]\nqueues = { general = \"sip:100@192.0.2.1\" }\n[budget]\ntts_ms = 80\n";
         let config = parse(text).expect("a good file");
         assert_eq!(config.sip.tcp, None);
@@ -416,5 +422,6 @@ mod tests {
         assert_eq!(config.limits.drain, Duration::from_secs(20));
         assert_eq!(config.turns.budget.tts, Duration::from_millis(80));
         assert_eq!(config.record, Some("rec".into()));
+        assert_eq!(config.turn_records, Some("out/turns".into()));
     }
 }

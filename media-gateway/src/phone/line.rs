@@ -1,9 +1,11 @@
-//! The media of a test phone: sends a clip whenever the other side has fallen silent, records both directions against
-//! real time, and measures response times from the audio alone.
+//! The media of a test phone: sends clips on cues taken from what it hears, records both directions against real time, and
+//! measures response times from the audio alone.
 
 use crate::clock;
 use hualu_rtp::packet::HEADER_LEN;
 use hualu_rtp::{Law, RtpPacket, RtpSender};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -17,17 +19,56 @@ const FRAME_TIME: Duration = Duration::from_millis(20);
 /// Samples louder than this are voice: -40 dBov, far above comfort noise.
 const VOICED: i16 = 328;
 
+/// A side that was heard so recently is in the middle of speaking.
+const SPEAKS_STILL: Duration = Duration::from_millis(200);
+
 /// What the phone does in a call.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Clips of 8 kHz mono PCM, played in this order.
-    pub clips: Vec<Arc<[i16]>>,
-    /// The other side counts as done speaking after so much silence.
-    pub gap: Duration,
+    /// What is played, in this order.
+    pub cues: Vec<Cue>,
     /// After the last clip, and after any clip that is never answered, so much silence ends the call.
     pub patience: Duration,
     /// The call ends at the latest after so long.
     pub call_max: Duration,
+    /// Packets that the network loses, both ways.
+    pub loss: Option<Loss>,
+}
+
+impl Script {
+    /// A script for a conversation: each clip is played once the other side has answered and been silent for `gap`.
+    #[must_use]
+    pub fn in_turn(clips: Vec<Arc<[i16]>>, gap: Duration, patience: Duration, call_max: Duration) -> Self {
+        let cues = clips.into_iter().map(|pcm| Cue { pcm, when: When::Silent(gap) }).collect();
+        Self { cues, patience, call_max, loss: None }
+    }
+}
+
+/// One clip and when it is played.
+#[derive(Clone, Debug)]
+pub struct Cue {
+    /// 8 kHz mono PCM.
+    pub pcm: Arc<[i16]>,
+    /// When it begins.
+    pub when: When,
+}
+
+/// When a clip begins. What the other side said before the end of the clip before does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// The other side has spoken and has been silent for so long.
+    Silent(Duration),
+    /// The other side began to speak so long ago and speaks still: it was heard within the last 200 ms.
+    Speaking(Duration),
+}
+
+/// A network that loses packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// The share that is lost, each packet by itself.
+    pub share: f64,
+    /// What decides which: the same seed loses the same packets.
+    pub seed: u64,
 }
 
 /// What one clip led to.
@@ -54,6 +95,23 @@ pub struct LineReport {
     pub exchanges: Vec<Exchange>,
     /// Packets received.
     pub packets: u64,
+    /// Every voiced stretch sent, at most one for each packet, by the phone's clock from the call's answer on.
+    pub sent_voice: Vec<Voiced>,
+    /// The same of what was received.
+    pub heard_voice: Vec<Voiced>,
+    /// When the line was closed, by the same clock.
+    pub over: Duration,
+}
+
+/// The voiced part of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voiced {
+    /// First voiced sample.
+    pub from: Duration,
+    /// Last voiced sample.
+    pub to: Duration,
+    /// Where the packet's first sample stands in the track.
+    pub place: usize,
 }
 
 /// One running line.
@@ -74,8 +132,9 @@ pub(super) struct Line {
     next_clip: usize,
     last_voiced_sent: Option<Instant>,
     last_voiced_heard: Option<Instant>,
-    /// Something was heard since the last clip (or the start).
-    answered: bool,
+    /// When something was first heard since the last clip (or the start).
+    speaking_since: Option<Instant>,
+    network: Option<(Loss, StdRng)>,
 }
 
 impl Line {
@@ -93,6 +152,7 @@ impl Line {
             law,
             payload_type,
             sender: RtpSender::new(seed, seed as u16, seed.rotate_left(16)),
+            network: script.loss.map(|loss| (loss, StdRng::seed_from_u64(loss.seed))),
             script,
             report: LineReport::default(),
             start,
@@ -101,7 +161,7 @@ impl Line {
             next_clip: 0,
             last_voiced_sent: None,
             last_voiced_heard: None,
-            answered: false,
+            speaking_since: None,
         }
     }
 
@@ -119,6 +179,7 @@ impl Line {
         }
         // Packets of the last instant are still part of the call.
         self.receive_until(clock::now() + FRAME_TIME)?;
+        self.report.over = clock::now().saturating_duration_since(self.start);
         Ok(self.report)
     }
 
@@ -135,19 +196,20 @@ impl Line {
         if self.playing.is_none() && self.may_speak(now) {
             self.playing = Some((self.next_clip, 0));
             self.next_clip += 1;
-            self.answered = false;
+            self.speaking_since = None;
             let exchange = Exchange { clip_at: self.report.caller.len(), ..Exchange::default() };
             self.report.exchanges.push(exchange);
         }
         let mut frame = [0_i16; FRAME];
         if let Some((clip, at)) = self.playing {
-            let rest = self.script.clips.get(clip).and_then(|pcm| pcm.get(at..)).unwrap_or(&[]);
+            let rest = self.script.cues.get(clip).and_then(|cue| cue.pcm.get(at..)).unwrap_or(&[]);
             for (out, sample) in frame.iter_mut().zip(rest) {
                 *out = *sample;
             }
             self.playing = (rest.len() > FRAME).then_some((clip, at + FRAME));
-            if let Some(last) = frame.iter().rposition(|sample| sample.unsigned_abs() > VOICED.unsigned_abs()) {
+            if let Some((first, last)) = voiced(&frame) {
                 self.last_voiced_sent = Some(now + samples(last));
+                self.report.sent_voice.push(self.stretch(now, first, last, self.report.caller.len()));
             }
         }
         let mut payload = [0_u8; FRAME];
@@ -155,14 +217,32 @@ impl Line {
         let written = self.law.encode(&frame, &mut payload).map_err(io::Error::other).and_then(|()| {
             self.sender.write_audio(self.payload_type, &payload, &mut datagram).map_err(io::Error::other)
         })?;
-        self.socket.send_to(datagram.get(..written).unwrap_or(&[]), self.remote)?;
+        if !self.is_lost() {
+            self.socket.send_to(datagram.get(..written).unwrap_or(&[]), self.remote)?;
+        }
         self.report.caller.extend_from_slice(&frame);
         Ok(())
     }
 
     fn may_speak(&self, now: Instant) -> bool {
-        let silent = |since: Instant| now.saturating_duration_since(since) >= self.script.gap;
-        self.next_clip < self.script.clips.len() && self.answered && self.last_voiced_heard.is_some_and(silent)
+        let passed = |since: Option<Instant>| since.map(|since| now.saturating_duration_since(since));
+        let (speaking, silent) = (passed(self.speaking_since), passed(self.last_voiced_heard));
+        match (self.script.cues.get(self.next_clip).map(|cue| cue.when), speaking, silent) {
+            (Some(When::Silent(gap)), Some(_), Some(silent)) => silent >= gap,
+            (Some(When::Speaking(after)), Some(speaking), Some(silent)) => speaking >= after && silent <= SPEAKS_STILL,
+            _ => false,
+        }
+    }
+
+    /// Whether the network loses the packet at hand.
+    fn is_lost(&mut self) -> bool {
+        self.network.as_mut().is_some_and(|(loss, random)| random.random_bool(loss.share))
+    }
+
+    /// The voiced part of a packet that was sent or received at `at`.
+    fn stretch(&self, at: Instant, first: usize, last: usize, place: usize) -> Voiced {
+        let at = at.saturating_duration_since(self.start);
+        Voiced { from: at + samples(first), to: at + samples(last), place }
     }
 
     fn receive_until(&mut self, slot: Instant) -> io::Result<()> {
@@ -174,6 +254,7 @@ impl Line {
             }
             self.socket.set_read_timeout(Some(left))?;
             match self.socket.recv_from(&mut buffer) {
+                Ok(_) if self.is_lost() => {}
                 Ok((len, _)) => self.packet(clock::now(), buffer.get(..len).unwrap_or(&[])),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
                 // The other side's socket is closed: its BYE is on its way.
@@ -198,18 +279,14 @@ impl Line {
         if self.report.bot.len() < at + packet.payload.len() {
             self.report.bot.resize(at + packet.payload.len(), 0);
         }
-        let mut voiced = None;
-        for (n, byte) in packet.payload.iter().enumerate() {
-            let sample = self.law.decode_sample(*byte);
-            if let Some(place) = self.report.bot.get_mut(at + n) {
-                *place = sample;
-            }
-            if sample.unsigned_abs() > VOICED.unsigned_abs() {
-                voiced.get_or_insert(n);
-            }
+        let track = self.report.bot.get_mut(at..).unwrap_or_default();
+        for (place, byte) in track.iter_mut().zip(packet.payload) {
+            *place = self.law.decode_sample(*byte);
         }
-        if let Some(offset) = voiced {
-            self.heard(now + samples(offset), at + offset);
+        let heard = self.report.bot.get(at..at + packet.payload.len()).and_then(voiced);
+        if let Some((first, last)) = heard {
+            self.report.heard_voice.push(self.stretch(now, first, last, at));
+            self.heard(now + samples(first), at + first);
         }
     }
 
@@ -219,15 +296,21 @@ impl Line {
         if self.playing.is_some() {
             return;
         }
-        if !self.answered
+        if self.speaking_since.is_none()
             && let (Some(exchange), Some(sent)) = (self.report.exchanges.last_mut(), self.last_voiced_sent)
             && exchange.response.is_none()
         {
             exchange.response = Some(when.saturating_duration_since(sent));
             exchange.answer_at = at;
         }
-        self.answered = true;
+        self.speaking_since.get_or_insert(when);
     }
+}
+
+/// The first and the last sample that is voice.
+fn voiced(pcm: &[i16]) -> Option<(usize, usize)> {
+    let is_voice = |sample: &i16| sample.unsigned_abs() > VOICED.unsigned_abs();
+    Some((pcm.iter().position(is_voice)?, pcm.iter().rposition(is_voice)?))
 }
 
 fn samples(count: usize) -> Duration {

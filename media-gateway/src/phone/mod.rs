@@ -2,7 +2,7 @@
 
 mod line;
 
-pub use line::{Exchange, LineReport, Script};
+pub use line::{Cue, Exchange, LineReport, Loss, Script, Voiced, When};
 
 use crate::clock;
 use crate::setup::routed_address;
@@ -45,6 +45,8 @@ pub struct PhoneOutcome {
     pub answered_after: Duration,
     /// What was said and heard.
     pub line: LineReport,
+    /// The call's id, by which its turn records are found.
+    pub call: String,
     /// Who ended it.
     pub ended: &'static str,
 }
@@ -145,7 +147,7 @@ async fn place(
         }
     };
     let line = finished.map_err(std::io::Error::other)??;
-    Ok(PhoneOutcome { answered_after, line, ended })
+    Ok(PhoneOutcome { answered_after, line, call: leg.call_id().to_owned(), ended })
 }
 
 /// Waits for the answer; why there is none.

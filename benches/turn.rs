@@ -1,0 +1,18 @@
+//! `cargo bench -p hualu-benches --bench turn [-- --short]`: see [`hualu_benches::turn`].
+
+use clap::Parser;
+use hualu_benches::turn::{self, Options};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    turn::run(&Cli::parse().options).await
+}
