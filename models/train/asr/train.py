@@ -29,7 +29,7 @@ import torch.nn.functional as F  # noqa: E402
 from batches import Loader  # noqa: E402
 from export import weights_from_onnx  # noqa: E402
 from model import Recognizer, Shape, parameters  # noqa: E402
-from pinyin_units import TONED_UNITS, UNITS  # noqa: E402
+from pinyin_units import TONED_UNITS, TONELESS_OF, UNITS  # noqa: E402
 
 
 def one_cycle(progress: float, peak: float) -> float:
@@ -45,6 +45,13 @@ def normalisation(loader: Loader, model: Recognizer, batches: int = 12) -> None:
                              for x, n, _, _ in (loader.next() for _ in range(batches))])
     model.mean.copy_(torch.tensor(frames.mean(axis=0)))
     model.inv_std.copy_(torch.tensor(1 / frames.std(axis=0)))
+
+
+def with_tones(shape: Shape, weights: dict[str, torch.Tensor]) -> tuple[Shape, dict[str, torch.Tensor]]:
+    """A toneless start for toned units: each tone begins as a fifth of its final."""
+    share = torch.log(torch.bincount(torch.tensor(TONELESS_OF))[TONELESS_OF].float())
+    grown = {"out.weight": weights["out.weight"][TONELESS_OF], "out.bias": weights["out.bias"][TONELESS_OF] - share}
+    return Shape(**{**shape.as_dict(), "units": len(TONED_UNITS)}), {**weights, **grown}
 
 
 def save(path: Path, **state) -> None:
@@ -88,6 +95,8 @@ def main() -> None:
     elif args.init_from:
         start = torch.load(args.init_from, weights_only=False)
         shape, warm = Shape(**start["shape"]), start["ema"]
+    if warm and args.toned and shape.units == len(UNITS):
+        shape, warm = with_tones(shape, warm)
     shape.dropout = args.dropout
     model = Recognizer(shape)
     seed = args.seed + (resumed["step"] if resumed else 0)
