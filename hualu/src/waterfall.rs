@@ -230,9 +230,10 @@ turn 2  speech → interrupted  response 340.2 ms  endpoint complete  at 12.3 s
     fn nothing_of_a_turn_lies_outside_the_axis() {
         let mut turn = turn();
         turn.last_voiced_ms = Some(1_000_000.0);
+        turn.said[0].at_ms = 2_000_000.0;
         let text = text(&turn);
         assert!(
-            text.lines().skip(4).all(|line| line.chars().take(MARGIN + WIDTH + 2).any(|c| "█▏│→".contains(c))),
+            text.lines().skip(5).all(|line| line.chars().take(MARGIN + WIDTH + 2).any(|c| "█▏│→".contains(c))),
             "{text}"
         );
     }

@@ -15,9 +15,10 @@ use std::time::Duration;
 /// What callers say, whatever they hear.
 const SENTENCES: [&str; 3] = ["我想查一下话费", "帮我查一下流量还剩多少", "查一下这个月的账单"];
 
-/// A caller who is patient enough for every silence that is a defect to show.
+/// A caller who is patient enough for every silence that is a defect to show, and hangs up before the hotline asks whether
+/// anybody is there.
 const GAP_MS: u64 = 3_000;
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The hotline asks again when the caller has been silent for 6 s; with what it takes to be heard, a silence that ended
 /// sooner was ended by a bot that still owed something.

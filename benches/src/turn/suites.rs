@@ -52,8 +52,8 @@ const NODS: [&str; 4] = ["嗯", "哦", "嗯嗯", "啊"];
 /// The silence after which callers take the bot to have finished.
 const GAP_MS: u64 = 900;
 
-/// A bot that has not answered by then will not.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// A bot that has not answered by then will not. Callers hang up before it asks whether they are still there (6 s).
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Calls at once where nothing depends on how long things take.
 const AT_ONCE: usize = 4;
@@ -93,7 +93,7 @@ pub async fn words(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         let yes = bench.say(n, &WORDS[..3]).await?;
         let any = bench.say(n, &WORDS).await?;
         let cues = vec![after(GAP_MS, yes), after(GAP_MS, any)];
-        plans.push(Plan { script: calls::script(cues, PATIENCE / 2, None), about: () });
+        plans.push(Plan { script: calls::script(cues, PATIENCE, None), about: () });
     }
     let done = place(&bot.uri(), plans, AT_ONCE, report).await;
     let times = responses(bench, report, "words", &done)?;
@@ -143,7 +143,7 @@ pub async fn barge_in(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     let mut plans = Vec::new();
     for n in 0..bench.size(60, 2) {
         let cue = over(900 + (n as u64 * 370) % 3_500, bench.say(n, &INTERRUPTIONS).await?);
-        plans.push(Plan { script: calls::script(vec![cue], PATIENCE / 4, None), about: INTERRUPTIONS[n % 6] });
+        plans.push(Plan { script: calls::script(vec![cue], measure::DEAD_AIR, None), about: INTERRUPTIONS[n % 6] });
     }
     let done = place(&bot.uri(), plans, AT_ONCE, report).await;
     let mut times = Quantiles::default();
