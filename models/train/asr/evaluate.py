@@ -1,6 +1,6 @@
 """Measures a model on the test folders of make_testsets.py, without language model or lexicon.
 
-    python models/train/asr/evaluate.py --model models/asr_zh_8k/model.onnx --tests TESTSETS [--chunk 16] [--markdown]
+    python models/train/asr/evaluate.py --model models/asr_zh_8k/model.onnx --tests TESTSETS [--chunk 16]
 
 Syllable error is greedy, toneless, with a 95 % bootstrap interval over utterances; the choice among the 12 words and
 the digit strings are closed grammars scored by CTC.
@@ -19,8 +19,9 @@ import numpy as np  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 import soundfile as sf  # noqa: E402
 
-from decode import best_string, choose, ctc_score, edit_distance, greedy_syllables  # noqa: E402
-from frontend import LOG_FLOOR, N_MELS, log_mel  # noqa: E402
+import corpus  # noqa: E402
+from decode import best_string, choose, ctc_score, edit_distance, greedy_syllables, greedy_units  # noqa: E402
+from frontend import LOG_FLOOR, N_MELS, log_mel, round_trip  # noqa: E402
 from pinyin_units import TONED_UNITS, TONELESS_OF, UNITS, labels_of, toned, units_of  # noqa: E402
 from sentences import syllables_of  # noqa: E402
 
@@ -101,6 +102,19 @@ def choose_by_tone(log_probs: np.ndarray, texts: list[str]) -> str:
     return max(texts, key=lambda text: ctc_score(log_probs, [toned(x) for x in labels_of(syllables_of(text))]))
 
 
+def noise_rows(streamer: Streamer, speech: Path):
+    """Units heard in a minute of each training noise alone, through A-law at two levels."""
+    for name, audio in [*corpus.noises(speech), ("digital silence", np.zeros(480000, np.float32))]:
+        audio = audio[:480000]
+        rms = max(float(np.sqrt((audio**2).mean())), 1e-9)
+        heard = []
+        for dbfs in (-50, -30):
+            features = log_mel(round_trip(np.clip(audio * (10 ** (dbfs / 20) / rms), -0.98, 0.98), "a"))
+            log_probs = streamer.run(with_flush(features, 0)[None])[0]
+            heard.append(f"{len(greedy_units(without_tones(log_probs))) * 480000 / len(audio):.0f}")
+        yield f"| {name} | {' | '.join(heard)} |"
+
+
 def interval(errors: np.ndarray, totals: np.ndarray, rounds: int = 1000) -> tuple[float, float, float]:
     rng = np.random.default_rng(0)
     picks = rng.integers(0, len(errors), (rounds, len(errors)))
@@ -111,13 +125,19 @@ def interval(errors: np.ndarray, totals: np.ndarray, rounds: int = 1000) -> tupl
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--model", type=Path, required=True)
-    ap.add_argument("--tests", type=Path, required=True)
+    ap.add_argument("--tests", type=Path)
     ap.add_argument("--limit", type=int, default=0, help="files per folder (0 = all)")
     ap.add_argument("--chunk", type=int, default=0, help="frames per step (0 = whole utterances; the result is the same)")
     ap.add_argument("--speakers", action="store_true", help="also print every speaker")
     ap.add_argument("--show", type=int, default=0, help="print this many hypotheses per folder")
+    ap.add_argument("--noise", type=Path, metavar="SPEECH", help="hear the noises of this speech folder instead")
     args = ap.parse_args()
+    if not (args.tests or args.noise):
+        ap.error("give --tests or --noise")
     streamer = Streamer(args.model)
+    if args.noise:
+        print("| noise alone | units a minute at -50 dBFS | at -30 dBFS |\n|---|---|---|")
+        return print("\n".join(noise_rows(streamer, args.noise)))
     cpu_total = audio_total = 0.0
     print("| test | utterances | measure | result | 95 % interval |\n|---|---|---|---|---|")
     for folder in sorted(p for p in args.tests.iterdir() if (p / "transcripts.tsv").exists()):
