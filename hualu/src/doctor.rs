@@ -68,7 +68,7 @@ fn models(report: &mut Report) {
         Ok(manifest) => manifest,
         Err(error) => return report.bad("models", error),
     };
-    for kind in [Kind::Asr, Kind::Tts, Kind::Lexicon] {
+    for kind in [Kind::Asr, Kind::Tts, Kind::Lexicon, Kind::Lm] {
         let what = format!("{kind:?} model").to_lowercase();
         report.check(
             &what,

@@ -174,7 +174,7 @@ struct DemoArgs {
     #[arg(long)]
     keep_serving: bool,
     /// Run the four services in four processes.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keep_serving")]
     processes: bool,
 }
 
