@@ -3,6 +3,7 @@
 mod common;
 
 use hualu_asr::engine::{self, Slot};
+use hualu_asr::text::latin_reading;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -42,4 +43,20 @@ fn the_published_model_says_what_its_fixture_says() {
         last = best;
     }
     assert_eq!(heard, expected);
+}
+
+#[test]
+fn every_latin_reading_is_spelt_by_the_published_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/asr_zh_8k/syllables.tsv");
+    let Ok(table) = fs::read_to_string(&path) else {
+        println!("skipped: no {}", path.display());
+        return;
+    };
+    let known: Vec<&str> = table.lines().filter_map(|line| line.split('\t').next()).collect();
+    let words = ('A'..='Z').map(String::from).chain(["WIFI", "SIM", "OK"].map(String::from));
+    for word in words {
+        for syllable in latin_reading(&word) {
+            assert!(known.contains(&syllable), "{word} is read with `{syllable}`, which no unit spells");
+        }
+    }
 }

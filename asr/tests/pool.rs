@@ -149,6 +149,9 @@ fn a_language_model_for_other_units_is_refused() {
     }
     let lexicon = hualu_asr::open_lexicon(folder.path(), folder.path(), folder.path()).expect("good");
     let other = hualu_asr::LanguageModel::compile(&lexicon, &[]);
+    let read = hualu_asr::eval::transcribe(&common::model(), &other, &[0; 1_600]).expect_err("other units");
     let refused = Pool::start(PoolConfig::default(), &common::model(), HashMap::new(), other).expect_err("other units");
-    assert!(refused.to_string().contains("units"), "{refused}");
+    for error in [read, refused] {
+        assert!(error.to_string().contains("units"), "{error}");
+    }
 }

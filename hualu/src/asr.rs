@@ -16,7 +16,7 @@ pub struct EvalArgs {
     /// The bot whose sentences tilt the language model; only the general part without it.
     #[arg(long)]
     bot: Option<PathBuf>,
-    /// A file of sentences, one a line: each recording is taken for the likeliest of these.
+    /// A closed list, one a line: text TAB toneless pinyin. Each recording is taken for the likeliest of these.
     #[arg(long)]
     choices: Option<PathBuf>,
     /// Decode as when the bot awaits an answer of this kind.

@@ -1,4 +1,4 @@
-//! The knobs of the search. The defaults were chosen with `examples/tune.rs` on recordings of voices outside training.
+//! The knobs of the search. The defaults were chosen by `hualu asr eval` over the recognizer's test folders.
 
 /// How wide to search and how much to trust what.
 #[derive(Clone, Debug, PartialEq)]

@@ -190,6 +190,9 @@ fn check_graph(session: &Session, spec: &EngineSpec) -> Result<Vec<Vec<usize>>, 
             spec.features.n_mels
         ));
     }
+    if x_dims[0] >= 0 {
+        return Err(format!("the batch axis of `x` is fixed at {}: export it dynamic, calls are batched", x_dims[0]));
+    }
     let first = outputs.first().ok_or("the graph has no outputs")?;
     let units = dims(first)?.last().copied();
     if first.name() != "log_probs" || units.is_some_and(|units| units >= 0 && units != spec.units.len() as i64) {

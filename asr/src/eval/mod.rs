@@ -56,6 +56,7 @@ struct Transcript {
 /// that no figure is ever printed of fewer recordings than were asked for.
 pub fn run(options: &Options) -> Result<Report, AsrError> {
     let mut engine = engine::open(&options.model)?;
+    options.language_model.check_units(&options.model, &engine.spec().units)?;
     let transcripts = read_transcripts(&options.folder.join("transcripts.tsv"))?;
     let syllables = options.language_model.lexicon().syllables().clone();
     let choices = options.choices.as_deref().map(|path| Choices::open(path, &syllables)).transpose()?;
@@ -102,6 +103,7 @@ pub fn run(options: &Options) -> Result<Report, AsrError> {
 /// [`AsrError`] when the model cannot be opened or run.
 pub fn transcribe(model: &Path, words: &Arc<LanguageModel>, samples: &[i16]) -> Result<Hypothesis, AsrError> {
     let mut engine = engine::open(model)?;
+    words.check_units(model, &engine.spec().units)?;
     let state = engine.new_state();
     let spec = engine.spec().clone();
     let mut stream = Stream::new(&spec, state, SampleRate::HZ_8000, words, DecoderOptions::default());

@@ -12,12 +12,14 @@ mod segment;
 mod tilt;
 mod trie;
 
+use crate::error::AsrError;
 use crate::text;
-use crate::units::UnitId;
+use crate::units::{UnitId, Units};
 use hualu_core::dialogue::Expect;
 use lookahead::Lookahead;
 use ngram::NGram;
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 pub use lexicon::{Lexicon, Reading, WordId};
@@ -255,6 +257,21 @@ impl LanguageModel {
     pub fn reading(&self, id: u32) -> &Reading {
         let shared = self.lexicon.readings();
         shared.get(id as usize).unwrap_or_else(|| &self.own_readings[id as usize - shared.len()])
+    }
+
+    /// Checks that the words are spelt in the units that the acoustic model in `model` hears.
+    ///
+    /// # Errors
+    /// [`AsrError::Model`] if they are not.
+    pub fn check_units(&self, model: &Path, units: &Units) -> Result<(), AsrError> {
+        if self.lexicon.syllables().spelt_in() == units {
+            return Ok(());
+        }
+        let reason =
+            "its units differ from those of the words (`units.txt`): fetch the model again, or give words and \
+                      model of one folder"
+                .to_owned();
+        Err(AsrError::Model { path: model.to_owned(), reason })
     }
 
     fn readings_of(&self, word: WordId) -> &[Reading] {

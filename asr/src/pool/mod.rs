@@ -97,10 +97,7 @@ impl Pool {
         }
         let spec = spec.expect("there is at least one worker");
         for compiled in language_models.values().chain([&default]) {
-            if compiled.lexicon().syllables().spelt_in() != &spec.units {
-                let reason = "its units differ from `units.txt` beside it: fetch the model again".to_owned();
-                return Err(AsrError::Model { path: model.to_owned(), reason });
-            }
+            compiled.check_units(model, &spec.units)?;
         }
         tracing::info!(
             workers = seats.len(),

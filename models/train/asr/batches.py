@@ -14,7 +14,7 @@ import os
 import random
 import time
 from pathlib import Path
-from queue import Full
+from queue import Empty, Full
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -344,4 +344,9 @@ class Loader:
         self.process.start()
 
     def next(self):
-        return self.queue.get()
+        while True:
+            try:
+                return self.queue.get(timeout=10)
+            except Empty:
+                if not self.process.is_alive():
+                    raise RuntimeError("the loader died: its error stands above; is the cache whole?") from None

@@ -102,6 +102,16 @@ def choose_by_tone(log_probs: np.ndarray, texts: list[str]) -> str:
     return max(texts, key=lambda text: ctc_score(log_probs, [toned(x) for x in labels_of(syllables_of(text))]))
 
 
+def rtf_rows(streamer: Streamer, seconds: int = 60):
+    """CPU time over audio of the network alone, fed in steps of 160 ms as in calls."""
+    for calls in (1, 4):
+        features = np.random.default_rng(0).normal(-8, 4, (calls, seconds * 100, N_MELS)).astype(np.float32)
+        streamer.run(features[:, :1600], 16)
+        began = time.process_time()
+        streamer.run(features, 16)
+        yield f"| {calls} | {(time.process_time() - began) / (calls * seconds):.4f} |"
+
+
 def noise_rows(streamer: Streamer, speech: Path):
     """Units heard in a minute of each training noise alone, through A-law at two levels."""
     for name, audio in [*corpus.noises(speech), ("digital silence", np.zeros(480000, np.float32))]:
@@ -131,10 +141,14 @@ def main() -> None:
     ap.add_argument("--speakers", action="store_true", help="also print every speaker")
     ap.add_argument("--show", type=int, default=0, help="print this many hypotheses per folder")
     ap.add_argument("--noise", type=Path, metavar="SPEECH", help="hear the noises of this speech folder instead")
+    ap.add_argument("--rtf", action="store_true", help="measure the network's speed instead")
     args = ap.parse_args()
-    if not (args.tests or args.noise):
-        ap.error("give --tests or --noise")
+    if not (args.tests or args.noise or args.rtf):
+        ap.error("give --tests, --noise or --rtf")
     streamer = Streamer(args.model)
+    if args.rtf:
+        print("| calls in a batch | CPU time / audio of one call |\n|---|---|")
+        return print("\n".join(rtf_rows(streamer)))
     if args.noise:
         print("| noise alone | units a minute at -50 dBFS | at -30 dBFS |\n|---|---|---|")
         return print("\n".join(noise_rows(streamer, args.noise)))

@@ -138,13 +138,17 @@ def write(model: onnx.ModelProto, path: Path) -> None:
     os.replace(tmp, path)
 
 
-def write_tables(out: Path) -> None:
-    """units.txt and syllables.tsv: every syllable that the lexicon's readings use."""
+# Interjections, and what only Latin letters and words are read with (Wi-Fi, OK, Q).
+EXTRA_SYLLABLES = {"n", "ng", "fai", "kei", "kiu"}
+
+
+def write_tables(out: Path, units: list[str], lexicon: Path) -> None:
+    """units.txt, and syllables.tsv: every syllable that the lexicon's readings use, in toneless units."""
     from pinyin_units import strip_tone, units_of
 
-    (out / "units.txt").write_text("\n".join(UNITS) + "\n", encoding="utf8")
-    seen = {"n", "ng"}
-    with open(out.parent / "lexicon_zh" / "lexicon.tsv", encoding="utf8") as f:
+    (out / "units.txt").write_text("\n".join(units) + "\n", encoding="utf8")
+    seen = set(EXTRA_SYLLABLES)
+    with open(lexicon, encoding="utf8") as f:
         for line in f:
             seen.update(strip_tone(s) for s in line.split("\t")[1].split())
     rows = [f"{s}\t{' '.join(units_of(s))}\n" for s in sorted(seen)]
@@ -159,13 +163,15 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--checkpoint", type=Path, required=True)
     ap.add_argument("--out", type=Path, required=True)
-    ap.add_argument("--version", default="1")
-    ap.add_argument("--flush-frames", type=int, default=40)
+    ap.add_argument("--version", required=True)
+    ap.add_argument("--flush-frames", type=int, default=24)
+    ap.add_argument("--lexicon", type=Path, default=Path(__file__).resolve().parents[2] / "lexicon_zh/lexicon.tsv")
     args = ap.parse_args()
     start = torch.load(args.checkpoint, weights_only=False)
     shape = Shape(**start["shape"])
     weights = {k: v.numpy() for k, v in start["ema"].items()}
     write(build(weights, shape, args.version, args.flush_frames), args.out / "model.onnx")
+    write_tables(args.out, TONED_UNITS if shape.units == len(TONED_UNITS) else UNITS, args.lexicon)
     print(f"{args.out / 'model.onnx'}: {(args.out / 'model.onnx').stat().st_size / 1e6:.1f} MB, step {start['step']}")
 
 

@@ -116,6 +116,8 @@ def main() -> None:
     for clip in corpus.dspspeech(args.speech, "strangers"):
         folder.add(clip.audio, clip.text, clip.syllables, clip.speaker)
     folder.close()
+    choices = sorted({"\t".join(row.split("\t")[1:3]) for row in folder.rows})
+    (args.out / "choices.tsv").write_text("\n".join(choices) + "\n", encoding="utf8")
 
     folder = Folder(args.out / "digits")
     seen = preset_voices()

@@ -19,4 +19,6 @@ $python "$here/train.py" --cache "$scratch/cache" --work "$scratch/work2" --step
 $python "$here/fixtures.py" --model "$scratch/model/model.onnx"
 $python "$here/make_testsets.py" --speech "$speech" --out "$scratch/tests" --sentences 4 --voices-each 1
 $python "$here/evaluate.py" --model "$scratch/model/model.onnx" --tests "$scratch/tests" --limit 12 --chunk 16
+$python "$here/evaluate.py" --model "$scratch/model/model.onnx" --rtf
+$python "$here/evaluate.py" --model "$scratch/model/model.onnx" --noise "$speech"
 echo "smoke: data, training, warm start, export, chunked run and evaluation went through ($scratch)"

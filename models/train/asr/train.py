@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
-from batches import Loader  # noqa: E402
+from batches import MIX, Loader  # noqa: E402
 from export import weights_from_onnx  # noqa: E402
 from model import Recognizer, Shape, parameters  # noqa: E402
 from pinyin_units import TONED_UNITS, TONELESS_OF, UNITS  # noqa: E402
@@ -73,7 +73,7 @@ def main() -> None:
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--init-from", type=Path, help="a checkpoint (.pt) or a published model.onnx to start from")
     ap.add_argument("--toned", action="store_true", help="finals carry their tone (217 units in place of 61)")
-    ap.add_argument("--without", nargs="*", default=[], metavar="GROUP", help="leave a voice out: yuetan, chenwang ...")
+    ap.add_argument("--without", nargs="*", default=[], choices=list(MIX), help="voices that this model never hears")
     ap.add_argument("--no-bf16", action="store_true")
     for name, default in Shape().as_dict().items():
         if name not in ("units", "mels"):
@@ -88,6 +88,10 @@ def main() -> None:
     last = args.work / "last.pt"
     resumed = torch.load(last, weights_only=False) if last.exists() else None
     warm = None
+    if args.without and args.init_from:
+        ap.error("--without needs a start from nothing: the weights of --init-from may have heard the voice")
+    if resumed and resumed.get("without", []) != args.without:
+        ap.error(f"{last} was trained with --without {resumed.get('without', [])}: give the same")
     if resumed:
         shape = Shape(**resumed["shape"])
     elif args.init_from and args.init_from.suffix == ".onnx":
@@ -132,7 +136,7 @@ def main() -> None:
         loader.strength.value = min(1.0, 0.4 + 2.0 * done)
         if now - saved > args.save_minutes * 60 or done >= 1:
             save(last, shape=shape.as_dict(), model=model.state_dict(), ema=ema, optimizer=optimizer.state_dict(),
-                 step=step, elapsed=elapsed + now - began, frames=frames_seen)
+                 step=step, elapsed=elapsed + now - began, frames=frames_seen, without=args.without)
             saved = now
         if done >= 1:
             break
