@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 const WAKE: Token = Token(usize::MAX);
 
@@ -53,6 +54,8 @@ pub(crate) struct ShardHandle {
 /// A running media thread.
 pub(crate) struct Shard {
     pub handle: ShardHandle,
+    /// Cancelled when the thread has ended: after [`Shard::stop`], or by itself.
+    pub ended: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,6 +70,7 @@ impl ShardHandle {
         match self.queue.send_timeout(command, Duration::from_millis(50)) {
             Ok(()) => self.wake(),
             Err(SendTimeoutError::Timeout(_)) => metrics::queue_full("shard"),
+            // The thread has ended, which `Shard::ended` tells the gateway.
             Err(SendTimeoutError::Disconnected(_)) => {}
         }
     }
@@ -102,11 +106,16 @@ impl Shard {
         let (queue, inputs) = bounded(QUEUE);
         let calls = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&calls);
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
         // Made on its own thread, for the detectors in its calls may not be moved to another.
-        let body =
-            move || Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048], due: Vec::new() }.run();
+        let body = move || {
+            // Dropped after the loop, whether that returns or panics.
+            let _guard = guard;
+            Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048], due: Vec::new() }.run();
+        };
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?;
-        Ok(Self { handle: ShardHandle { queue, waker, calls }, thread: Some(thread) })
+        Ok(Self { handle: ShardHandle { queue, waker, calls }, ended, thread: Some(thread) })
     }
 
     /// Ends the thread; calls that are left end without a word.
