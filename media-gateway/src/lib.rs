@@ -50,6 +50,8 @@ const BYE_GRACE: Duration = Duration::from_millis(300);
 /// A running gateway.
 pub struct Gateway {
     door: Arc<Door>,
+    /// Takes calls in.
+    taking: JoinHandle<()>,
     sip: SipHandle,
     shards: Vec<Shard>,
     recorder: Option<Arc<Recorder>>,
@@ -138,8 +140,8 @@ impl Gateway {
             next_key: AtomicU32::new(0),
             live: Mutex::default(),
         });
-        tokio::spawn(Arc::clone(&door).run(incoming));
-        Ok(Self { door, sip, shards, recorder, turn_log, prompt_source, preparing })
+        let taking = tokio::spawn(Arc::clone(&door).run(incoming));
+        Ok(Self { door, taking, sip, shards, recorder, turn_log, prompt_source, preparing })
     }
 
     /// The UDP and TCP addresses that SIP is spoken at.
@@ -203,10 +205,13 @@ impl Gateway {
         self.sip.shutdown();
         let (shards, recorder, turn_log) = (self.shards, self.recorder, self.turn_log);
         let events = self.door.events.clone();
+        self.taking.abort();
+        // It ends by the abort, or has ended with the stack.
+        let _ = self.taking.await;
         drop(self.door);
         let stopped = tokio::task::spawn_blocking(move || {
             shards.into_iter().for_each(Shard::stop);
-            if let Some(recorder) = recorder.and_then(Arc::into_inner) {
+            if let Some(recorder) = recorder {
                 recorder.stop();
             }
             events.send(GatewayEvent::Stopped);
@@ -245,6 +250,20 @@ mod tests {
 
     async fn breakdown(gateway: &Gateway) -> Breakdown {
         tokio::time::timeout(Duration::from_secs(20), gateway.broken()).await.expect("it is noticed")
+    }
+
+    #[tokio::test]
+    async fn a_call_that_never_ended_has_a_whole_recording_after_the_stop() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let gateway = gateway(|config| config.record = Some(directory.path().to_owned())).await;
+        let recorder = gateway.recorder.clone().expect("it records");
+        let stuck = recorder.open(&hualu_core::CallId::new("stuck"));
+        let silence = || hualu_core::PcmFrame::new(&[0; 160], hualu_core::SampleRate::HZ_8000).expect("20 ms");
+        stuck.push(hualu_session::StereoFrame { at: hualu_core::Samples(0), caller: silence(), bot: silence() });
+        gateway.stop(Duration::ZERO).await;
+        let file = std::fs::read_dir(directory.path()).expect("readable").next().expect("a recording");
+        let reader = hound::WavReader::open(file.expect("readable").path()).expect("a finished file");
+        assert_eq!(reader.duration(), 160);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::UNIX_EPOCH;
@@ -34,7 +34,7 @@ pub(crate) struct Recorder {
     jobs: Sender<Job>,
     directory: PathBuf,
     next: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// One call's way to the recorder; the file is finished when it is dropped.
@@ -52,7 +52,7 @@ impl Recorder {
         fs::create_dir_all(&directory)?;
         let (jobs, queue) = bounded(QUEUE);
         let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || write(&queue))?;
-        Ok(Self { jobs, directory, next: Arc::default(), thread: Some(thread) })
+        Ok(Self { jobs, directory, next: Arc::default(), thread: Mutex::new(Some(thread)) })
     }
 
     /// Starts the recording of one call.
@@ -68,10 +68,11 @@ impl Recorder {
         RecorderHandle { jobs: self.jobs.clone(), id }
     }
 
-    /// Writes what is queued and ends.
-    pub fn stop(mut self) {
-        if self.jobs.send(Job::Stop).is_ok()
-            && let Some(thread) = self.thread.take()
+    /// Writes what is queued, finishes every file and ends. Handles that still live are deaf then.
+    pub fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && self.jobs.send(Job::Stop).is_ok()
             && thread.join().is_err()
         {
             tracing::error!("the recorder had panicked");
