@@ -257,7 +257,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let gateway = gateway(|config| config.record = Some(directory.path().to_owned())).await;
         let recorder = gateway.recorder.clone().expect("it records");
-        let stuck = recorder.open(&hualu_core::CallId::new("stuck"));
+        let mut stuck = recorder.open(&hualu_core::CallId::new("stuck"));
         let silence = || hualu_core::PcmFrame::new(&[0; 160], hualu_core::SampleRate::HZ_8000).expect("20 ms");
         stuck.push(hualu_session::StereoFrame { at: hualu_core::Samples(0), caller: silence(), bot: silence() });
         gateway.stop(Duration::ZERO).await;

@@ -159,7 +159,7 @@ impl MediaCall {
                 Output::Transmit(datagram) => self.transmit(datagram.as_bytes()),
                 Output::TransmitControl(datagram) => self.transmit_control(datagram.as_bytes()),
                 Output::Record(frame) => {
-                    if let Some(recorder) = &self.recorder {
+                    if let Some(recorder) = &mut self.recorder {
                         recorder.push(frame);
                     }
                 }
