@@ -359,6 +359,20 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_of_rtcp_is_read_on_without_a_new_edge() {
+        let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 18_510, 18_511);
+        let (new, call) = new_call("reports", ports.take().expect("a pair"), || Box::new(Deaf));
+        let mut media = MediaCall::new(clock::now(), new);
+        let control = SocketAddr::new(call.bot.ip(), call.bot.port() + 1);
+        for _ in 0..READS_MAX + 1 {
+            call.phone.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 7], control).expect("sent");
+        }
+        let mut buffer = [0; 2_048];
+        assert!(media.read(&mut buffer, READS_MAX), "one is left");
+        assert!(!media.read(&mut buffer, READS_MAX), "all is read");
+    }
+
+    #[test]
     fn a_panic_ends_its_own_call_and_no_other() {
         let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 18_500, 18_507);
         let shard = Shard::start(99).expect("a thread");
