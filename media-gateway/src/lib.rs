@@ -86,9 +86,7 @@ pub enum Breakdown {
     #[error("the SIP stack stopped by itself: no call can come in or end properly; start the gateway anew")]
     Sip,
     /// A media thread ended, and its calls with it.
-    #[error(
-        "media thread {0} ended by itself: its calls are lost and new ones would be silent; start the gateway anew"
-    )]
+    #[error("media thread {0} ended by itself: its calls are lost and new ones would be silent; start it anew")]
     MediaThread(usize),
 }
 
