@@ -129,6 +129,17 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+impl ShardHandle {
+    /// A handle without a thread: what is sent comes out of the receiver. The poll keeps the waker alive.
+    pub fn without_thread() -> (Self, Receiver<Command>, Poll) {
+        let poll = Poll::new().expect("a poll");
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).expect("a waker"));
+        let (queue, commands) = bounded(QUEUE);
+        (Self { queue, waker, calls: Arc::default() }, commands, poll)
+    }
+}
+
 struct Loop {
     poll: Poll,
     inputs: Receiver<Command>,
