@@ -70,8 +70,8 @@ impl RemoteStream {
         }
         let Some(open) = &self.open else { return };
         match &command {
-            RecognizeCommand::End { .. } => open.owed.ask(),
-            RecognizeCommand::Cancel { .. } => open.owed.settle(),
+            RecognizeCommand::End { turn, .. } => open.owed.ask(*turn),
+            RecognizeCommand::Cancel { turn } => open.owed.settle(*turn),
             RecognizeCommand::Start { .. } | RecognizeCommand::Audio(_) => {}
         }
         if open.requests.try_send(command.into()).is_err() {
@@ -119,7 +119,7 @@ async fn read(
         let Some(answer) = answer else { return Ok(()) };
         let event = RecognizeEvent::try_from(answer).map_err(|_| Failure::Broken)?;
         if event.is_final {
-            owed.settle();
+            owed.settle(event.turn);
         }
         port.input(Input::Recognized(event)).await;
     }
