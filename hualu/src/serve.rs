@@ -108,19 +108,39 @@ pub struct Running {
 
 impl Running {
     /// Answers calls until a signal comes, then drains.
+    ///
+    /// # Errors
+    /// When a part of the gateway ended by itself: it is no longer ready, calls that are left say goodbye, and the
+    /// process is to be started anew.
     pub async fn run(self, show: bool) -> anyhow::Result<()> {
         if show {
             tokio::spawn(show::follow(self.gateway.subscribe()));
         }
-        until_signal().await?;
+        let broken = tokio::select! {
+            signalled = until_signal() => {
+                signalled?;
+                None
+            }
+            broken = self.gateway.broken() => Some(broken),
+        };
+        if let Some(broken) = broken {
+            tracing::error!(%broken, calls = self.gateway.calls_active(), "stopping: a part of the gateway is lost");
+            or_second_signal(self.end_within(Duration::ZERO)).await?;
+            return Err(broken.into());
+        }
         tracing::info!(calls = self.gateway.calls_active(), "stopping: no new calls, those in progress may end");
         or_second_signal(self.end()).await
     }
 
     /// Drains and ends.
     pub async fn end(self) {
+        let drain = self.drain;
+        self.end_within(drain).await;
+    }
+
+    async fn end_within(self, drain: Duration) {
         self.readiness.set(false);
-        self.gateway.stop(self.drain).await;
+        self.gateway.stop(drain).await;
         self.stop.cancel();
     }
 }
@@ -227,5 +247,27 @@ pub fn announce(gateway: &Gateway) {
         if let Some(address) = address {
             println!("ready   sip:10086@{address};transport={transport}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_gateway_whose_sip_stack_died_ends_with_an_error_that_says_so() {
+        let nowhere = || ServiceAddress::Remote("http://127.0.0.1:9".to_owned());
+        let folder = std::env::temp_dir().join(format!("hualu-serve-{}", std::process::id()));
+        let mut config = Config { cache: Some(folder), ..Config::default() };
+        (config.sip.udp, config.sip.tcp) = (Some(LOOPBACK), None);
+        (config.services.asr, config.services.nlu, config.services.tts) = (nowhere(), nowhere(), nowhere());
+        let running = start_gateway(config, None, None).await.expect("loopback can be bound");
+        let readiness = running.readiness.clone();
+        assert!(readiness.is_ready());
+        running.gateway.sip().shutdown();
+        let outcome = tokio::time::timeout(Duration::from_secs(20), running.run(false)).await.expect("it ends");
+        let error = outcome.expect_err("the process must not end well").to_string();
+        assert!(error.contains("SIP stack stopped by itself"), "{error}");
+        assert!(!readiness.is_ready());
     }
 }

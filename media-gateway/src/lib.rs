@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Time for the last BYEs to be sent before SIP ends.
 const BYE_GRACE: Duration = Duration::from_millis(300);
@@ -50,6 +50,8 @@ const BYE_GRACE: Duration = Duration::from_millis(300);
 /// A running gateway.
 pub struct Gateway {
     door: Arc<Door>,
+    /// Takes calls in.
+    taking: JoinHandle<()>,
     sip: SipHandle,
     shards: Vec<Shard>,
     recorder: Option<Arc<Recorder>>,
@@ -74,6 +76,18 @@ pub enum StartError {
     /// SIP cannot be spoken at the configured addresses.
     #[error(transparent)]
     Sip(#[from] hualu_sip::StartError),
+}
+
+/// What a gateway cannot do without, and has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Breakdown {
+    /// A task of the SIP stack ended; the log names it.
+    #[error("the SIP stack stopped by itself: no call can come in or end properly; start the gateway anew")]
+    Sip,
+    /// A media thread ended, and its calls with it.
+    #[error("media thread {0} ended by itself: its calls are lost and new ones would be silent; start it anew")]
+    MediaThread(usize),
 }
 
 impl Gateway {
@@ -124,8 +138,8 @@ impl Gateway {
             next_key: AtomicU32::new(0),
             live: Mutex::default(),
         });
-        tokio::spawn(Arc::clone(&door).run(incoming));
-        Ok(Self { door, sip, shards, recorder, turn_log, prompt_source, preparing })
+        let taking = tokio::spawn(Arc::clone(&door).run(incoming));
+        Ok(Self { door, taking, sip, shards, recorder, turn_log, prompt_source, preparing })
     }
 
     /// The UDP and TCP addresses that SIP is spoken at.
@@ -158,6 +172,23 @@ impl Gateway {
         self.door.events.subscribe()
     }
 
+    /// Resolves when a part that must last as long as the gateway has ended by itself: what it was. The gateway is of no
+    /// use then; [`Self::stop`] still ends what is left of it.
+    pub async fn broken(&self) -> Breakdown {
+        let mut media = JoinSet::new();
+        for (index, shard) in self.shards.iter().enumerate() {
+            let ended = shard.ended.clone().cancelled_owned();
+            media.spawn(async move {
+                ended.await;
+                index
+            });
+        }
+        tokio::select! {
+            () = self.sip.stopped() => Breakdown::Sip,
+            Some(Ok(index)) = media.join_next() => Breakdown::MediaThread(index),
+        }
+    }
+
     /// Takes no more calls, lets those in progress end by themselves for at most `limit`, lets the rest hear a prepared
     /// goodbye, then ends everything.
     pub async fn stop(self, limit: Duration) {
@@ -172,10 +203,13 @@ impl Gateway {
         self.sip.shutdown();
         let (shards, recorder, turn_log) = (self.shards, self.recorder, self.turn_log);
         let events = self.door.events.clone();
+        self.taking.abort();
+        // It ends by the abort, or has ended with the stack.
+        let _ = self.taking.await;
         drop(self.door);
         let stopped = tokio::task::spawn_blocking(move || {
             shards.into_iter().for_each(Shard::stop);
-            if let Some(recorder) = recorder.and_then(Arc::into_inner) {
+            if let Some(recorder) = recorder {
                 recorder.stop();
             }
             events.send(GatewayEvent::Stopped);
@@ -186,5 +220,63 @@ impl Gateway {
         if stopped.await.is_err() {
             tracing::error!("a thread had panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServiceAddress;
+    use crate::engines::RecognizerSource;
+    use crate::shard::Command;
+    use std::net::Ipv4Addr;
+
+    const NOWHERE: &str = "http://127.0.0.1:9";
+
+    async fn gateway(change: impl FnOnce(&mut Config)) -> Gateway {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut config = Config::default();
+        (config.sip.udp, config.sip.tcp) = (Some(loopback), None);
+        config.media.threads = 2;
+        config.services.asr = ServiceAddress::Remote(NOWHERE.to_owned());
+        change(&mut config);
+        let connect = config.services.connect_timeout;
+        let recognizer = RecognizerSource::remote(NOWHERE, connect).expect("an address");
+        let engines = Engines::connect(recognizer, NOWHERE, NOWHERE, "", connect).expect("addresses");
+        Gateway::start(config, engines).await.expect("loopback can be bound")
+    }
+
+    async fn breakdown(gateway: &Gateway) -> Breakdown {
+        tokio::time::timeout(Duration::from_secs(20), gateway.broken()).await.expect("it is noticed")
+    }
+
+    #[tokio::test]
+    async fn a_call_that_never_ended_has_a_whole_recording_after_the_stop() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let gateway = gateway(|config| config.record = Some(directory.path().to_owned())).await;
+        let recorder = gateway.recorder.clone().expect("it records");
+        let mut stuck = recorder.open(&hualu_core::CallId::new("stuck"));
+        let silence = || hualu_core::PcmFrame::new(&[0; 160], hualu_core::SampleRate::HZ_8000).expect("20 ms");
+        stuck.push(hualu_session::StereoFrame { at: hualu_core::Samples(0), caller: silence(), bot: silence() });
+        gateway.stop(Duration::ZERO).await;
+        let file = std::fs::read_dir(directory.path()).expect("readable").next().expect("a recording");
+        let reader = hound::WavReader::open(file.expect("readable").path()).expect("a finished file");
+        assert_eq!(reader.duration(), 160);
+    }
+
+    #[tokio::test]
+    async fn a_dead_sip_stack_is_noticed() {
+        let gateway = gateway(|_| {}).await;
+        gateway.sip.shutdown();
+        assert_eq!(breakdown(&gateway).await, Breakdown::Sip);
+        gateway.stop(Duration::ZERO).await;
+    }
+
+    #[tokio::test]
+    async fn a_dead_media_thread_is_noticed() {
+        let gateway = gateway(|_| {}).await;
+        gateway.shards[1].handle.send(Command::Stop);
+        assert_eq!(breakdown(&gateway).await, Breakdown::MediaThread(1));
+        gateway.stop(Duration::ZERO).await;
     }
 }

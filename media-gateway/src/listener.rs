@@ -55,6 +55,7 @@ impl Place {
     fn take(active: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
         let more = |count| (count < max).then_some(count + 1);
         active.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        metrics::place_taken();
         Some(Self(Arc::clone(active)))
     }
 }
@@ -62,6 +63,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+        metrics::place_given_back();
     }
 }
 
@@ -90,7 +92,7 @@ impl Door {
         let termination = self.supervise(key, &id, async move { door.carry(key, &name, call).await }).await;
         drop(place);
         let Some(termination) = termination else { return };
-        metrics::call_ended(&termination, self.active.load(Ordering::Relaxed));
+        metrics::call_ended(&termination);
         tracing::info!(
             call = %id,
             result = termination.result.as_str(),
@@ -142,7 +144,7 @@ impl Door {
             return None;
         }
         self.register(key, Some(shard.clone()));
-        metrics::call_started(self.active.load(Ordering::Relaxed));
+        metrics::call_started();
         let (caller, called) = (started.caller.clone(), started.called.clone());
         self.events.send(GatewayEvent::Started { call: id.clone(), caller, called });
         let agreed = match media.settle(&mut call.events).await {
@@ -240,7 +242,9 @@ mod tests {
     use crate::engines::RecognizerSource;
     use crate::prompts;
     use crate::shard::Shard;
+    use ::metrics as metrics_facade;
     use hualu_sip::{Dial, EndedBy, LegEvent, Outgoing, SipConfig, SipHandle, SipStack};
+    use metrics_exporter_prometheus::PrometheusBuilder;
     use std::net::{Ipv4Addr, SocketAddr};
 
     const NOWHERE: &str = "http://127.0.0.1:9";
@@ -311,6 +315,22 @@ mod tests {
         assert!(door.live.lock().expect("whole").is_empty());
         shard.stop();
         (ended, termination)
+    }
+
+    #[test]
+    fn the_gauge_of_calls_follows_the_places() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let gauge = || {
+            recorder.handle().render().lines().rfind(|line| line.starts_with("hualu_calls_active")).map(str::to_owned)
+        };
+        let active = Arc::new(AtomicUsize::new(0));
+        metrics_facade::with_local_recorder(&recorder, || {
+            let (first, second) = (Place::take(&active, 2), Place::take(&active, 2));
+            assert!(Place::take(&active, 2).is_none());
+            assert_eq!(gauge().as_deref(), Some("hualu_calls_active 2"));
+            drop((first, second));
+            assert_eq!(gauge().as_deref(), Some("hualu_calls_active 0"), "also when a call never was taken");
+        });
     }
 
     #[tokio::test]

@@ -122,8 +122,13 @@ impl MediaCall {
                 }
             }
         }
+        let mut more_control = false;
         for _ in 0..max {
-            let Ok((len, from)) = self.control.recv_from(buffer) else { break };
+            let Ok((len, from)) = self.control.recv_from(buffer) else {
+                more_control = false;
+                break;
+            };
+            more_control = true;
             let packet = buffer.get(..len).unwrap_or(&[]);
             if from.ip() != self.source.remote().ip() {
                 metrics::stranger_packet();
@@ -131,7 +136,7 @@ impl MediaCall {
                 return false;
             }
         }
-        more
+        more || more_control
     }
 
     /// Gives one input to the session and does what it wants; when it is due next, `None` when it is over.
@@ -159,7 +164,7 @@ impl MediaCall {
                 Output::Transmit(datagram) => self.transmit(datagram.as_bytes()),
                 Output::TransmitControl(datagram) => self.transmit_control(datagram.as_bytes()),
                 Output::Record(frame) => {
-                    if let Some(recorder) = &self.recorder {
+                    if let Some(recorder) = &mut self.recorder {
                         recorder.push(frame);
                     }
                 }

@@ -6,7 +6,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 /// Describes every family once, so that `/metrics` explains itself.
 pub fn describe() {
-    describe_gauge!("hualu_calls_active", "Calls in progress");
+    describe_gauge!("hualu_calls_active", "Calls in progress, those that are being set up among them");
     describe_counter!("hualu_calls_started_total", "Calls answered");
     describe_counter!("hualu_calls_refused_total", "Calls refused at the door, by reason");
     describe_counter!("hualu_calls_terminated_total", "Calls ended, by result and reason");
@@ -35,23 +35,26 @@ pub fn describe() {
     describe_counter!("hualu_turn_record_errors_total", "Turn records that could not be written");
 }
 
-pub(crate) fn call_started(active: usize) {
+pub(crate) fn call_started() {
     counter!("hualu_calls_started_total").increment(1);
-    calls_active(active);
 }
 
-pub(crate) fn calls_active(active: usize) {
-    gauge!("hualu_calls_active").set(active as f64);
+/// One more place is taken. Steps, not values: two calls at once cannot leave an old value behind.
+pub(crate) fn place_taken() {
+    gauge!("hualu_calls_active").increment(1.0);
+}
+
+pub(crate) fn place_given_back() {
+    gauge!("hualu_calls_active").decrement(1.0);
 }
 
 pub(crate) fn call_refused(reason: &'static str) {
     counter!("hualu_calls_refused_total", "reason" => reason).increment(1);
 }
 
-pub(crate) fn call_ended(termination: &Termination, active: usize) {
+pub(crate) fn call_ended(termination: &Termination) {
     let (result, reason) = (termination.result.as_str(), termination.reason.as_str());
     counter!("hualu_calls_terminated_total", "result" => result, "reason" => reason).increment(1);
-    calls_active(active);
 }
 
 pub(crate) fn call_panicked() {

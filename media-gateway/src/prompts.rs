@@ -31,6 +31,9 @@ const SPEAK_MAX: Duration = Duration::from_secs(5);
 /// Nobody listens yet, so the voice need not keep the pace of an ear.
 const UNHURRIED: Duration = Duration::from_secs(60);
 
+/// A prepared sentence is never longer, in samples at 8 kHz: a minute. A voice that goes on is broken.
+const SENTENCE_MAX: usize = 60 * 8_000;
+
 /// How the prepared sentences came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptSource {
@@ -164,6 +167,9 @@ async fn collect(mut voice: VoiceClient<Channel>, text: &str) -> Result<Vec<i16>
     let mut pcm = Vec::new();
     while let Some(piece) = pieces.message().await? {
         let piece = SynthesizeEvent::try_from(piece).map_err(|error| tonic::Status::internal(error.to_string()))?;
+        if pcm.len() + piece.pcm.len() > SENTENCE_MAX {
+            return Err(tonic::Status::resource_exhausted("a prepared sentence is longer than a minute: shorten it"));
+        }
         pcm.extend(piece.pcm);
         if piece.last {
             return Ok(pcm);
@@ -223,6 +229,8 @@ mod tests {
     /// A voice that is not there for its first requests, and then speaks each clause as 100 ms of one value.
     struct LateVoice {
         refusals: AtomicUsize,
+        /// Pieces of 100 ms.
+        pieces: usize,
     }
 
     #[tonic::async_trait]
@@ -238,23 +246,37 @@ mod tests {
                 return Err(Status::unavailable("not yet"));
             }
             let request = request.into_inner();
-            let event = SynthesizeEvent {
+            let piece = |index| SynthesizeEvent {
                 turn: TurnId(request.turn),
                 clause: ClauseId(request.clause),
                 pcm: vec![77; 800],
                 source: hualu_core::speech::AudioSource::Engine,
-                last: true,
+                last: index == self.pieces,
             };
-            Ok(Response::new(tokio_stream::iter(vec![Ok(event.into())])))
+            let pieces: Vec<_> = (1..=self.pieces).map(|index| Ok(piece(index).into())).collect();
+            Ok(Response::new(tokio_stream::iter(pieces)))
         }
     }
 
     async fn late_voice(refusals: usize) -> VoiceClient<Channel> {
+        serve(LateVoice { refusals: AtomicUsize::new(refusals), pieces: 1 }).await
+    }
+
+    async fn serve(voice: LateVoice) -> VoiceClient<Channel> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let service = VoiceServer::new(LateVoice { refusals: AtomicUsize::new(refusals) });
+        let service = VoiceServer::new(voice);
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
         VoiceClient::new(Endpoint::from_shared(format!("http://{address}")).expect("an address").connect_lazy())
+    }
+
+    #[tokio::test]
+    async fn a_sentence_lasts_a_minute_at_most() {
+        let voice = |pieces| serve(LateVoice { refusals: AtomicUsize::new(0), pieces });
+        let minute = collect(voice(600).await, "您好").await.expect("a minute is well");
+        assert_eq!(minute.len(), SENTENCE_MAX);
+        let status = collect(voice(601).await, "您好").await.expect_err("too long");
+        assert_eq!(status.code(), tonic::Code::ResourceExhausted);
     }
 
     #[tokio::test]

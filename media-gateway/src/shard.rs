@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 const WAKE: Token = Token(usize::MAX);
 
@@ -53,6 +54,8 @@ pub(crate) struct ShardHandle {
 /// A running media thread.
 pub(crate) struct Shard {
     pub handle: ShardHandle,
+    /// Cancelled when the thread has ended: after [`Shard::stop`], or by itself.
+    pub ended: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,6 +70,7 @@ impl ShardHandle {
         match self.queue.send_timeout(command, Duration::from_millis(50)) {
             Ok(()) => self.wake(),
             Err(SendTimeoutError::Timeout(_)) => metrics::queue_full("shard"),
+            // The thread has ended, which `Shard::ended` tells the gateway.
             Err(SendTimeoutError::Disconnected(_)) => {}
         }
     }
@@ -102,11 +106,16 @@ impl Shard {
         let (queue, inputs) = bounded(QUEUE);
         let calls = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&calls);
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
         // Made on its own thread, for the detectors in its calls may not be moved to another.
-        let body =
-            move || Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048], due: Vec::new() }.run();
+        let body = move || {
+            // Dropped after the loop, whether that returns or panics.
+            let _guard = guard;
+            Loop { poll, inputs, calls: HashMap::new(), count, buffer: vec![0; 2_048], due: Vec::new() }.run();
+        };
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(body)?;
-        Ok(Self { handle: ShardHandle { queue, waker, calls }, thread: Some(thread) })
+        Ok(Self { handle: ShardHandle { queue, waker, calls }, ended, thread: Some(thread) })
     }
 
     /// Ends the thread; calls that are left end without a word.
@@ -117,6 +126,17 @@ impl Shard {
         {
             tracing::error!("a media thread had panicked");
         }
+    }
+}
+
+#[cfg(test)]
+impl ShardHandle {
+    /// A handle without a thread: what is sent comes out of the receiver. The poll keeps the waker alive.
+    pub fn without_thread() -> (Self, Receiver<Command>, Poll) {
+        let poll = Poll::new().expect("a poll");
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).expect("a waker"));
+        let (queue, commands) = bounded(QUEUE);
+        (Self { queue, waker, calls: Arc::default() }, commands, poll)
     }
 }
 
@@ -347,6 +367,20 @@ mod tests {
         assert!(sound.ended.try_recv().is_err(), "the other call goes on");
         assert_eq!(shard.handle.load(), 1);
         shard.stop();
+    }
+
+    #[test]
+    fn a_backlog_of_rtcp_is_read_on_without_a_new_edge() {
+        let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 18_510, 18_511);
+        let (new, call) = new_call("reports", ports.take().expect("a pair"), || Box::new(Deaf));
+        let mut media = MediaCall::new(clock::now(), new);
+        let control = SocketAddr::new(call.bot.ip(), call.bot.port() + 1);
+        for _ in 0..READS_MAX + 1 {
+            call.phone.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 7], control).expect("sent");
+        }
+        let mut buffer = [0; 2_048];
+        assert!(media.read(&mut buffer, READS_MAX), "one is left");
+        assert!(!media.read(&mut buffer, READS_MAX), "all is read");
     }
 
     #[test]

@@ -31,11 +31,14 @@ pub enum DropReason {
     NotAllowed,
     /// The source sends too much.
     RateLimited,
+    /// All sources together send too much.
+    Overloaded,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [Self; 5] = [Self::NotSip, Self::Malformed, Self::TooLong, Self::NotAllowed, Self::RateLimited];
+    pub const ALL: [Self; 6] =
+        [Self::NotSip, Self::Malformed, Self::TooLong, Self::NotAllowed, Self::RateLimited, Self::Overloaded];
 
     /// The label used in metrics.
     #[must_use]
@@ -46,6 +49,7 @@ impl DropReason {
             Self::TooLong => "too_long",
             Self::NotAllowed => "not_allowed",
             Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
         }
     }
 }

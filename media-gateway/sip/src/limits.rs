@@ -1,4 +1,5 @@
-//! Who may speak to us, and how much: an allow-list of networks and a budget of messages per source.
+//! Who may speak to us, and how much: an allow-list of networks and a budget of messages per source,
+//! and one for all.
 
 use crate::guard::DropReason;
 use std::collections::HashMap;
@@ -58,7 +59,7 @@ impl Subnet {
     }
 }
 
-/// How many messages one source may send.
+/// How many messages may come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateLimit {
     /// Messages in a second, sustained.
@@ -93,25 +94,34 @@ impl Budget {
     }
 }
 
+impl RateLimit {
+    /// For all sources together: two trunks of the default's size. What the stack below has not taken up yet waits
+    /// without a bound, so this bounds it.
+    pub const ALL_SOURCES: Self = Self { per_second: 5_000.0, burst: 10_000.0 };
+}
+
 /// The gate for sources.
 #[derive(Debug)]
 pub(crate) struct Sources {
     allow: Vec<Subnet>,
     limit: RateLimit,
+    limit_all: RateLimit,
     budgets: HashMap<IpAddr, Budget>,
     shared: Option<Budget>,
+    /// What all sources together have left.
+    all: Option<Budget>,
 }
 
 impl Sources {
     /// An empty allow-list lets everybody in. A list lets this machine in too, for probes: no network can forge
     /// loopback or `own`, since the kernel drops datagrams that come from outside with an address of its own.
-    pub(crate) fn new(mut allow: Vec<Subnet>, own: &[IpAddr], limit: RateLimit) -> Self {
+    pub(crate) fn new(mut allow: Vec<Subnet>, own: &[IpAddr], limit: RateLimit, limit_all: RateLimit) -> Self {
         if !allow.is_empty() {
             allow.extend(own.iter().map(|address| Subnet::from(*address)));
             allow.push(Subnet { address: IpAddr::from([127, 0, 0, 0]), prefix_len: 8 });
             allow.push(Subnet::from(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])));
         }
-        Self { allow, limit, budgets: HashMap::new(), shared: None }
+        Self { allow, limit, limit_all, budgets: HashMap::new(), shared: None, all: None }
     }
 
     /// Counts one message.
@@ -129,7 +139,12 @@ impl Sources {
         } else {
             self.shared.get_or_insert(fresh)
         };
-        if budget.take(now, limit) { Ok(()) } else { Err(DropReason::RateLimited) }
+        // One source that floods is stopped by its own budget and costs the others nothing.
+        if !budget.take(now, limit) {
+            return Err(DropReason::RateLimited);
+        }
+        let all = self.all.get_or_insert(Budget { left: self.limit_all.burst, at: now });
+        if all.take(now, self.limit_all) { Ok(()) } else { Err(DropReason::Overloaded) }
     }
 
     /// A source whose budget is whole again is as good as a new one.
@@ -147,6 +162,8 @@ mod tests {
     use super::*;
     use crate::testing::start;
     use std::time::Duration;
+
+    const PLENTY: RateLimit = RateLimit { per_second: 1e9, burst: 1e9 };
 
     fn v4(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -168,7 +185,7 @@ mod tests {
     #[test]
     fn a_source_has_a_burst_and_a_rate() {
         let base = start();
-        let mut sources = Sources::new(Vec::new(), &[], RateLimit { per_second: 10.0, burst: 5.0 });
+        let mut sources = Sources::new(Vec::new(), &[], RateLimit { per_second: 10.0, burst: 5.0 }, PLENTY);
         let admitted =
             |sources: &mut Sources, now, count| (0..count).filter(|_| sources.admit(now, v4(1)).is_ok()).count();
         assert_eq!(admitted(&mut sources, base, 8), 5);
@@ -179,7 +196,7 @@ mod tests {
     #[test]
     fn only_listed_networks_get_in() {
         let allow = vec!["192.0.2.0/31".parse().expect("a network")];
-        let mut sources = Sources::new(allow, &[v4(77)], RateLimit::default());
+        let mut sources = Sources::new(allow, &[v4(77)], RateLimit::default(), PLENTY);
         assert_eq!(sources.admit(start(), v4(1)), Ok(()));
         assert_eq!(sources.admit(start(), v4(77)), Ok(()), "our own address");
         assert_eq!(sources.admit(start(), IpAddr::from([127, 0, 0, 1])), Ok(()), "loopback");
@@ -187,9 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn all_sources_together_have_a_budget_too() {
+        let base = start();
+        let all = RateLimit { per_second: 10.0, burst: 5.0 };
+        let mut sources = Sources::new(Vec::new(), &[], RateLimit { per_second: 1.0, burst: 2.0 }, all);
+        let outcomes: Vec<_> = (1..=7).map(|last| sources.admit(base, v4(last))).collect();
+        assert_eq!(outcomes[..5], [Ok(()); 5]);
+        assert_eq!(outcomes[5..], [Err(DropReason::Overloaded); 2]);
+        let later = base + Duration::from_millis(200);
+        assert_eq!((0..4).map(|_| sources.admit(later, v4(1))).filter(Result::is_ok).count(), 1, "its own is spent");
+        assert_eq!(sources.admit(later, v4(8)), Ok(()), "a source that floods costs others nothing");
+        assert_eq!(sources.admit(later, v4(9)), Err(DropReason::Overloaded));
+    }
+
+    #[test]
     fn forged_sources_cannot_grow_the_table() {
         let base = start();
-        let mut sources = Sources::new(Vec::new(), &[], RateLimit { per_second: 1.0, burst: 2.0 });
+        let mut sources = Sources::new(Vec::new(), &[], RateLimit { per_second: 1.0, burst: 2.0 }, PLENTY);
         let admitted = (0..100_000_u32).filter(|n| sources.admit(base, IpAddr::from(n.to_be_bytes())).is_ok()).count();
         assert_eq!((sources.budgets.len(), admitted), (SOURCES_MAX, SOURCES_MAX + 2));
         assert_eq!(sources.admit(base + Duration::from_secs(5), v4(1)), Ok(()), "quiet sources are forgotten");

@@ -49,6 +49,8 @@ pub struct SipConfig {
     pub allow: Vec<Subnet>,
     /// How much one source may send.
     pub rate_limit: RateLimit,
+    /// How much all sources together may send.
+    pub rate_limit_all: RateLimit,
     /// T1 of RFC 3261 §17.1.1.1, the estimate of the round trip from which every timer follows: repetitions start
     /// after T1, and a silent peer is given up after 64 times T1.
     pub timer_t1: Duration,
@@ -67,6 +69,7 @@ impl Default for SipConfig {
             calls_max: 1_000,
             allow: Vec::new(),
             rate_limit: RateLimit::default(),
+            rate_limit_all: RateLimit::ALL_SOURCES,
             timer_t1: Duration::from_millis(500),
         }
     }
@@ -201,7 +204,8 @@ impl SipStack {
         let stop = CancellationToken::new();
         let own: Vec<IpAddr> =
             [config.udp, config.tcp].into_iter().flatten().map(|bound| reachable(bound).ip()).collect();
-        let gate = Arc::new(Gate::new(Sources::new(config.allow.clone(), &own, config.rate_limit)));
+        let gate =
+            Arc::new(Gate::new(Sources::new(config.allow.clone(), &own, config.rate_limit, config.rate_limit_all)));
         let udp = bind_udp(&config, &gate)?;
         let tcp = bind_tcp(&config).await?;
         if udp.is_none() && tcp.is_none() {

@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
+/// The longest time that may be configured, in seconds: past it a mistake is likelier than a wish, and times that are
+/// added to the clock must fit into it.
+const DAY_S: u64 = 86_400;
+
 /// Everything that the gateway must know, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -287,10 +291,8 @@ impl Config {
             }
             media.threads = threads;
         }
-        if let Some(seconds) = section.take::<u64>("timeout_s") {
-            if seconds < 5 {
-                section.fault("timeout_s", format!("{seconds} would end calls on a short silence: use at least 5"));
-            }
+        // Less would end calls on a short silence.
+        if let Some(seconds) = section.within("timeout_s", 5..=DAY_S) {
             media.timeout = Duration::from_secs(seconds);
         }
     }
@@ -312,8 +314,8 @@ impl Config {
         if let Some(bot) = section.take("bot") {
             services.bot = bot;
         }
-        if let Some(ms) = section.take::<u64>("connect_timeout_ms") {
-            services.connect_timeout = Duration::from_millis(ms.max(1));
+        if let Some(ms) = section.within("connect_timeout_ms", 1..=60_000) {
+            services.connect_timeout = Duration::from_millis(ms);
         }
     }
 
@@ -325,10 +327,10 @@ impl Config {
             }
             self.limits.calls_max = calls;
         }
-        if let Some(seconds) = section.take::<u64>("call_duration_max_s") {
-            self.limits.call_duration_max = Duration::from_secs(seconds.max(1));
+        if let Some(seconds) = section.within("call_duration_max_s", 1..=DAY_S) {
+            self.limits.call_duration_max = Duration::from_secs(seconds);
         }
-        if let Some(seconds) = section.take("drain_s") {
+        if let Some(seconds) = section.within("drain_s", 0..=DAY_S) {
             self.limits.drain = Duration::from_secs(seconds);
         }
         drop(section);
@@ -392,6 +394,22 @@ mod tests {
             "services.asr: `ftp://x` is neither `embedded`",
             "budget.response_ms: the stages sum to 940 ms but the response budget is 600 ms",
             "transfer.queues.general: `10010` is not a sip: or tel: URI",
+        ] {
+            assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+        }
+    }
+
+    #[test]
+    fn times_that_no_clock_can_hold_are_refused() {
+        let text = "[media]\ntimeout_s = 4\n[services]\nconnect_timeout_ms = 0\n[limits]\n\
+                    call_duration_max_s = 9223372036854775807\ndrain_s = 86401\n";
+        let error = parse(text).expect_err("four faults").to_string();
+        for expected in [
+            "hualu.toml has 4 fault(s):",
+            "media.timeout_s: 4 is not between 5 and 86400",
+            "services.connect_timeout_ms: 0 is not between 1 and 60000",
+            "limits.call_duration_max_s: 9223372036854775807 is not between 1 and 86400",
+            "limits.drain_s: 86401 is not between 0 and 86400",
         ] {
             assert!(error.contains(expected), "{expected}\nis not in\n{error}");
         }

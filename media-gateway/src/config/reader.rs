@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::ops::RangeInclusive;
 use toml::{Table, Value};
 
 /// One thing that is wrong with a configuration.
@@ -125,6 +126,16 @@ impl Section<'_> {
     ) -> Option<T> {
         let text: String = self.take(key)?;
         parse(&text).map_err(|error| self.fault(key, format!("`{text}`: {error}"))).ok()
+    }
+
+    /// A whole number within limits; what is outside is recorded and left out.
+    pub fn within(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value: u64 = self.take(key)?;
+        if range.contains(&value) {
+            return Some(value);
+        }
+        self.fault(key, format!("{value} is not between {} and {}", range.start(), range.end()));
+        None
     }
 
     /// Records a fault of `key`.

@@ -1,10 +1,9 @@
 //! How turns are taken: `[budget]`, `[turn]`, `[ladder]` and `[menu]`, and `[bots.ID]` where one bot has it otherwise.
 
-use super::reader::{Reader, Section};
+use super::reader::Reader;
 use hualu_core::{LatencyBudget, Stage};
 use hualu_session::{Ladder, Rung, TurnConfig};
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How the turns of a bot's calls are taken.
@@ -65,16 +64,16 @@ impl TurnSettings {
             ("key_gap_ms", &mut turn.key_gap, 500..=10_000),
         ];
         for (key, field, range) in fields {
-            if let Some(ms) = within(&mut section, key, range) {
+            if let Some(ms) = section.within(key, range) {
                 *field = Duration::from_millis(ms);
             }
         }
         for (key, field) in [("doubts_max", &mut turn.doubts_max), ("fillers_max", &mut turn.fillers_max)] {
-            if let Some(count) = within(&mut section, key, 0..=20) {
+            if let Some(count) = section.within(key, 0..=20) {
                 *field = count as u32;
             }
         }
-        if let Some(db) = within(&mut section, "duck_db", 0..=60) {
+        if let Some(db) = section.within("duck_db", 0..=60) {
             turn.duck_gain = 10_f32.powf(-(db as f32) / 20.0);
         }
         if turn.endpoint_complete > turn.endpoint_unknown {
@@ -114,16 +113,6 @@ impl TurnSettings {
         let keys = self.menu.iter().flat_map(|menu| &menu.keys);
         keys.filter(|(_, target)| !known(target)).map(|(key, target)| (*key, target.clone())).collect()
     }
-}
-
-/// A whole number within limits; what is outside is recorded and left out.
-fn within(section: &mut Section<'_>, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
-    let value: u64 = section.take(key)?;
-    if range.contains(&value) {
-        return Some(value);
-    }
-    section.fault(key, format!("{value} is not between {} and {}", range.start(), range.end()));
-    None
 }
 
 fn read_menu(reader: &mut Reader) -> Option<MenuConfig> {

@@ -61,7 +61,7 @@ impl Conversation {
         }
         open.turn.store(turn.0, Ordering::Relaxed);
         if wants_answer(&input.event) {
-            open.owed.ask();
+            open.owed.ask(turn);
         }
         if open.events.try_send(input.into()).is_err() {
             self.port.failed(Stage::Nlu, turn, None, Failure::Overloaded).await;
@@ -135,7 +135,7 @@ async fn read(
                 Ok(act) => {
                     // Judgements of partials answer nothing.
                     if act.revision == 0 {
-                        owed.settle();
+                        owed.settle(act.turn);
                     }
                     port.input(Input::Act(act)).await;
                 }
