@@ -52,11 +52,13 @@ flows:
   verify: {trigger: {intents: [verify]}, steps: [{collect: code}, {say: "验证码是${code}。"}, {handoff: verified}]}
 "##;
 
-static ASSISTANT: LazyLock<Arc<Assistant>> = LazyLock::new(|| {
-    let bot = Bot::from_texts(&[("t.yaml", BOT)]).unwrap_or_else(|faults| panic!("{faults}"));
+static ASSISTANT: LazyLock<Arc<Assistant>> = LazyLock::new(|| assistant(BOT));
+
+fn assistant(yaml: &str) -> Arc<Assistant> {
+    let bot = Bot::from_texts(&[("t.yaml", yaml)]).unwrap_or_else(|faults| panic!("{faults}"));
     let backends = BTreeMap::from([("crm".to_owned(), "http://crm.test".to_owned())]);
     Arc::new(Assistant::new(bot, Pronouncer::default(), None, &backends).expect("the back end has an address"))
-});
+}
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000, 0).expect("a real time")
@@ -69,7 +71,11 @@ struct Caller {
 
 impl Caller {
     fn new() -> Self {
-        let mut caller = Self { conversation: Conversation::new(Arc::clone(&ASSISTANT), 1), turn: 0 };
+        Self::of(&ASSISTANT)
+    }
+
+    fn of(assistant: &Arc<Assistant>) -> Self {
+        let mut caller = Self { conversation: Conversation::new(Arc::clone(assistant), 1), turn: 0 };
         caller.event(CallEvent::Started(CallStarted {
             call: CallId::new("c1"),
             bot: String::new(),
@@ -358,6 +364,53 @@ fn an_interrupted_notice_is_said_again() {
     coughing.event(CallEvent::BargeIn(cut));
     coughing.event(CallEvent::Heard(whole));
     assert!(!text(&coughing.say("换套餐")).contains("录音"));
+}
+
+fn part(text: &str, complete: bool) -> Heard {
+    Heard { clause: ClauseId(2), text: text.to_owned().into(), complete }
+}
+
+#[test]
+fn of_an_interrupted_notice_all_that_was_not_heard_whole_is_said_again() {
+    let notice = assistant(&BOT.replace("您好，本次通话会录音。", "本次通话会录音。身份要核对。费用从话费里扣。"));
+    let (first, second, third) = ("本次通话会录音。", "身份要核对。", "费用从话费里扣。");
+    let mut caller = Caller::of(&notice);
+    caller.event(CallEvent::Heard(part(first, true)));
+    caller.event(CallEvent::BargeIn(part("身份", false)));
+    let outputs = caller.say("换套餐");
+    assert!(text(&outputs).starts_with(&format!("{second}{third}")), "{}", text(&outputs));
+    // Said again and heard, but for the end of it.
+    caller.event(CallEvent::Heard(part(second, true)));
+    caller.event(CallEvent::BargeIn(part("费用", false)));
+    let outputs = caller.say("换套餐");
+    assert!(text(&outputs).starts_with(third) && !text(&outputs).contains(second), "{}", text(&outputs));
+    // Stopped in a clause before the notice, of which nothing was heard yet.
+    for cut in ["", "您好"] {
+        let mut caller = Caller::of(&notice);
+        caller.event(CallEvent::BargeIn(part(cut, false)));
+        let outputs = caller.say("换套餐");
+        assert!(text(&outputs).starts_with(&format!("{first}{second}{third}")), "{cut}: {}", text(&outputs));
+    }
+    // Stopped by a cough: the call says the rest again by itself.
+    let mut coughing = Caller::of(&notice);
+    coughing.event(CallEvent::BargeIn(part("本次", false)));
+    for clause in [first, second, third] {
+        coughing.event(CallEvent::Heard(part(clause, true)));
+    }
+    let outputs = coughing.say("换套餐");
+    assert!(![first, second, third].iter().any(|clause| text(&outputs).contains(clause)), "{}", text(&outputs));
+}
+
+#[test]
+fn of_a_notice_that_the_voice_lost_that_clause_alone_is_said_again() {
+    let notice = assistant(&BOT.replace("您好，本次通话会录音。", "本次通话会录音。身份要核对。"));
+    let mut caller = Caller::of(&notice);
+    caller.event(CallEvent::Heard(part("", false)));
+    caller.event(CallEvent::Heard(part("本次", false)));
+    caller.event(CallEvent::Heard(part("身份要核对。", true)));
+    let outputs = caller.say("换套餐");
+    let said = text(&outputs);
+    assert!(said.starts_with("本次通话会录音。") && !said.contains("身份要核对"), "{said}");
 }
 
 #[test]

@@ -32,7 +32,11 @@ struct Caller(Conversation, u32);
 
 impl Caller {
     fn new() -> Self {
-        let bot = Bot::from_texts(&[("t.yaml", BOT)]).unwrap_or_else(|faults| panic!("{faults}"));
+        Self::of(BOT)
+    }
+
+    fn of(yaml: &str) -> Self {
+        let bot = Bot::from_texts(&[("t.yaml", yaml)]).unwrap_or_else(|faults| panic!("{faults}"));
         let assistant = Assistant::new(bot, Pronouncer::default(), None, &BTreeMap::new()).expect("no back end");
         Self(Conversation::new(Arc::new(assistant), 1), 0)
     }
@@ -108,6 +112,14 @@ fn each_clause_says_how_it_sounds() {
     caller.start();
     let (says, _) = caller.say("我要报障");
     assert_eq!(says[0].pinyin, "shi nin ben ren bao zhang ma");
+}
+
+#[test]
+fn a_bot_that_does_not_say_leaves_the_wait_to_the_gateway() {
+    let wait = |yaml: &str| Caller::of(yaml).start().1.map(|ask| ask.no_input);
+    assert_eq!(wait(&BOT.replace(", no_input_ms: 5000", "")), Some(Duration::ZERO), "zero is the gateway's own");
+    let of_the_bot = BOT.replace("listen: {unknown_ms: 400, no_input_ms: 5000}", "no_input_ms: 7000");
+    assert_eq!(wait(&of_the_bot), ms(7_000));
 }
 
 #[test]

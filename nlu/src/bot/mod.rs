@@ -40,12 +40,8 @@ use node::Node;
 use read::Item;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 const SECTIONS: [&str; 7] = ["bot", "nlu", "entities", "slots", "actions", "policies", "flows"];
-
-/// How long an answer is waited for unless the bot says otherwise.
-const NO_INPUT: Duration = Duration::from_secs(6);
 
 /// A bot file larger than this is refused unread.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -226,11 +222,11 @@ fn head(sections: &Sections<'_>, faults: &mut Faults) -> Option<Head> {
     let no_input = fields.take("no_input_ms").and_then(|item| item.millis(faults));
     let listen = fields.take("listen").map(|item| listen::listen(&item, faults)).unwrap_or_default();
     fields.finish(faults);
-    let no_input = listen.no_input.or(no_input).unwrap_or(NO_INPUT);
+    let no_input = listen.no_input.or(no_input);
     Some(Head {
         id: id?,
         entry: entry?,
         zone: zone.unwrap_or(chrono_tz::Tz::Asia__Shanghai),
-        listen: Listen { no_input: Some(no_input), ..listen },
+        listen: Listen { no_input, ..listen },
     })
 }

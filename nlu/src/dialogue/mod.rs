@@ -145,8 +145,12 @@ impl Conversation {
         state.turn = turn;
         match input.event {
             CallEvent::Started(_) | CallEvent::HangUp { .. } => Vec::new(),
-            CallEvent::Heard(heard) | CallEvent::BargeIn(heard) => {
+            CallEvent::Heard(heard) => {
                 state.heard(&heard);
+                Vec::new()
+            }
+            CallEvent::BargeIn(heard) => {
+                state.cut(&heard);
                 Vec::new()
             }
             CallEvent::Partial { hypothesis, revision } => {
@@ -346,17 +350,34 @@ impl interpret::Interpretation {
 }
 
 impl State {
-    /// Notes what was heard of a clause that must be heard.
+    /// Notes what was heard of a clause. One that must be heard and stopped by itself is owed; heard whole, it is owed no
+    /// longer, even if the call said it again of its own accord.
     fn heard(&mut self, heard: &Heard) {
         let text = heard.text.reveal();
-        let Some(at) = self.must_say.iter().position(|say| say.text().starts_with(text.as_str())) else { return };
-        let say = self.must_say.remove(at);
-        // What was cut may be said again by the call itself; heard whole, it is owed no longer.
-        self.owed.retain(|owed| *owed != say);
-        if !heard.complete {
-            self.owed.push(say.clone());
-            self.must_say.push(say);
+        if text.is_empty() {
+            return;
         }
+        if heard.complete {
+            for clauses in [&mut self.must_say, &mut self.owed] {
+                if let Some(at) = clauses.iter().position(|say| say.text() == *text) {
+                    clauses.remove(at);
+                }
+            }
+            return;
+        }
+        let lost = self.must_say.iter().find(|say| say.text().starts_with(text.as_str()));
+        if let Some(lost) = lost.filter(|lost| !self.owed.contains(lost)) {
+            self.owed.push(lost.clone());
+        }
+    }
+
+    /// The reply was stopped in this clause. Nothing behind it was heard either, so all that must be heard and was not is
+    /// owed, in its order.
+    fn cut(&mut self, heard: &Heard) {
+        if heard.complete {
+            self.heard(heard);
+        }
+        self.owed.clone_from(&self.must_say);
     }
 }
 

@@ -112,7 +112,7 @@ pub(super) struct State {
     pub said: Vec<Say>,
     /// Clauses that must be heard and were not yet.
     pub must_say: Vec<Say>,
-    /// Of these, those that were interrupted.
+    /// Of these, those that were stopped or never begun, to be said with the next reply.
     pub owed: Vec<Say>,
     /// Keys of an answer that is not complete.
     pub keys: String,
