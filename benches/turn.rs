@@ -14,5 +14,7 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // `cargo bench` starts in the folder of the package; bots are named from that of the workspace.
+    std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     turn::run(&Cli::parse().options).await
 }

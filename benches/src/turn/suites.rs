@@ -17,8 +17,11 @@ use std::time::Duration;
 /// Says something long.
 const EXPLAINS: &str = "benches/bots/explains";
 
-/// Asks yes-or-no questions and for numbers.
+/// Asks a yes-or-no question, again and again.
 const ASKS: &str = "benches/bots/asks";
+
+/// Asks for a telephone number, again and again.
+const DICTATES: &str = "benches/bots/dictates";
 
 /// Finished sentences; each leads back to the hotline's menu.
 const SENTENCES: [&str; 4] = ["我想查一下话费", "帮我查一下流量还剩多少", "查一下这个月的账单", "我现在用的是什么套餐"];
@@ -89,7 +92,6 @@ pub async fn words(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let mut bot = BotProcess::start(&bench.setup(ASKS, "words")?).await?;
     let mut plans = Vec::new();
     for n in 0..bench.size(WORDS.len() * 6, 2) {
-        // "不是" leads to the question for a number, so it comes last.
         let yes = bench.say(n, &WORDS[..3]).await?;
         let any = bench.say(n, &WORDS).await?;
         let cues = vec![after(GAP_MS, yes), after(GAP_MS, any)];
@@ -109,22 +111,18 @@ pub async fn pauses(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         let halves = HALVES[n % HALVES.len()];
         let pause = (n / HALVES.len() + n) % PAUSES.len();
         let (clip, middles) = paused(bench, n, &halves, PAUSES[pause]).await?;
-        plans.push(Plan {
-            script: calls::script(vec![after(GAP_MS, clip)], PATIENCE, None),
-            about: Paused { pause, clip: 0, middles },
-        });
+        plans.push(pausing(clip, pause, middles));
     }
     let done = place(&bot.uri(), plans, AT_ONCE, report).await;
     count_cut_ins(bench, report, "pauses", &done, &mut tally)?;
     bot.stop().await?;
 
-    let mut bot = BotProcess::start(&bench.setup(ASKS, "digits")?).await?;
+    let mut bot = BotProcess::start(&bench.setup(DICTATES, "digits")?).await?;
     let mut plans = Vec::new();
     for n in 0..bench.size(GROUPS.len() * PAUSES.len(), 2) {
         let pause = n % PAUSES.len();
         let (clip, middles) = paused(bench, n, &GROUPS[(n / PAUSES.len()) % GROUPS.len()], PAUSES[pause]).await?;
-        let cues = vec![after(GAP_MS, bench.say(n, &["没有"]).await?), after(GAP_MS, clip)];
-        plans.push(Plan { script: calls::script(cues, PATIENCE, None), about: Paused { pause, clip: 1, middles } });
+        plans.push(pausing(clip, pause, middles));
     }
     let done = place(&bot.uri(), plans, AT_ONCE, report).await;
     count_cut_ins(bench, report, "digits", &done, &mut tally)?;
@@ -239,10 +237,12 @@ fn responses<T>(
 struct Paused {
     /// How long, as a place in [`PAUSES`].
     pause: usize,
-    /// In which clip.
-    clip: usize,
     /// The middle of each pause, in samples from the beginning of the clip.
     middles: Vec<usize>,
+}
+
+fn pausing(clip: Pcm, pause: usize, middles: Vec<usize>) -> Plan<Paused> {
+    Plan { script: calls::script(vec![after(GAP_MS, clip)], PATIENCE, None), about: Paused { pause, middles } }
 }
 
 /// A clip of several parts with pauses between them, and the middle of each pause in samples.
@@ -268,9 +268,9 @@ fn count_cut_ins(
     done: &[(Paused, PhoneOutcome)],
     tally: &mut [(usize, usize)],
 ) -> anyhow::Result<()> {
-    for (Paused { pause, clip, middles }, call) in done {
+    for (Paused { pause, middles }, call) in done {
         for middle in middles {
-            let Some(cut) = cut_in(&call.line, *clip, *middle) else { continue };
+            let Some(cut) = cut_in(&call.line, 0, *middle) else { continue };
             tally[*pause].0 += usize::from(cut);
             tally[*pause].1 += 1;
             if cut {
