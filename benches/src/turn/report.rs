@@ -15,7 +15,7 @@ pub struct Report {
 /// One measure.
 #[derive(Debug)]
 struct Row {
-    measure: &'static str,
+    measure: String,
     target: String,
     got: String,
     met: bool,
@@ -25,26 +25,47 @@ struct Row {
 
 impl Report {
     /// Adds a measure of time: each limit is a share of all and what that share may take.
-    pub fn times(&mut self, measure: &'static str, limits: &[(f64, u64)], times: Quantiles) {
+    pub fn times(&mut self, measure: &str, limits: &[(f64, u64)], times: Quantiles) {
         let name = |share: f64| format!("p{:.0}", share * 100.0);
         let target: Vec<_> = limits.iter().map(|(share, ms)| format!("{} {ms} ms", name(*share))).collect();
         let got: Vec<_> =
             limits.iter().map(|(share, _)| format!("{} {} ms", name(*share), times.at(*share).as_millis())).collect();
         let met = limits.iter().all(|(share, ms)| times.at(*share) <= Duration::from_millis(*ms)) && !times.is_empty();
-        self.rows.push(Row { measure, target: target.join(", "), got: got.join(", "), met, n: times.len(), times });
+        self.rows.push(Row {
+            measure: measure.to_owned(),
+            target: target.join(", "),
+            got: got.join(", "),
+            met,
+            n: times.len(),
+            times,
+        });
     }
 
     /// Adds a share: `count` of `n`, which must be at most `most` percent.
-    pub fn share(&mut self, measure: &'static str, most: f64, count: usize, n: usize) {
+    pub fn share(&mut self, measure: &str, most: f64, count: usize, n: usize) {
         let target = format!("at most {most} %");
         let met = n > 0 && percent(count, n) <= most;
-        self.rows.push(Row { measure, target, got: of(count, n), met, n, times: Quantiles::default() });
+        self.rows.push(Row {
+            measure: measure.to_owned(),
+            target,
+            got: of(count, n),
+            met,
+            n,
+            times: Quantiles::default(),
+        });
     }
 
     /// Adds a count of what must never happen, among `n` cases.
-    pub fn never(&mut self, measure: &'static str, count: usize, n: usize) {
+    pub fn never(&mut self, measure: &str, count: usize, n: usize) {
         let (target, got) = ("0".to_owned(), count.to_string());
-        self.rows.push(Row { measure, target, got, met: count == 0 && n > 0, n, times: Quantiles::default() });
+        self.rows.push(Row {
+            measure: measure.to_owned(),
+            target,
+            got,
+            met: count == 0 && n > 0,
+            n,
+            times: Quantiles::default(),
+        });
     }
 
     /// Adds a condition to the last measure: what was wanted as well, what came of it, and whether that is enough.

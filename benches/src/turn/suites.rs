@@ -84,7 +84,7 @@ pub async fn load(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let done = place(&bot.uri(), plans, at_once, report).await;
     report.detail(format!("load: {at_once} calls at once, phones and bot on the same cores"));
     let times = responses(bench, report, "load", &done)?;
-    report.times("response, finished sentence, 50 calls at once", &[(0.5, 350), (0.95, 700)], times);
+    report.times(&format!("response, finished sentence, {at_once} calls at once"), &[(0.5, 350), (0.95, 700)], times);
     bot.stop().await
 }
 
