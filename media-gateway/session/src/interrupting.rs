@@ -31,10 +31,21 @@ pub(crate) struct Probe {
     pub(crate) voiced: Duration,
     pub(crate) behind: Duration,
     pub(crate) partial: Option<Hypothesis>,
+    verdict: Verdict,
     pub(crate) revision: u32,
     pub(crate) partials: Vec<PartialNote>,
     /// The sound has ended and the final is awaited since.
     pub(crate) ended: Option<Instant>,
+}
+
+/// What the words of a probe are if they are no turn. Judged when they come, for a packet must cost no allocation; what
+/// they echo was said by then.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    /// While the bot explains.
+    telling: Option<Idle>,
+    /// While the bot asks yes or no.
+    asking: Option<Idle>,
 }
 
 /// What was stopped for the caller.
@@ -60,6 +71,7 @@ impl CallSession {
             voiced: self.ears.voiced(),
             behind: Duration::ZERO,
             partial: None,
+            verdict: Verdict { telling: Some(Idle::Noise), asking: Some(Idle::Noise) },
             revision: 0,
             partials: Vec::new(),
             ended: None,
@@ -97,7 +109,11 @@ impl CallSession {
     /// Takes what the recognizer made of the probe; `false` if the event is not about it.
     pub(crate) fn on_probe(&mut self, event: &RecognizeEvent) -> bool {
         let now = self.now;
-        let Some(probe) = self.probe.as_mut().filter(|probe| probe.turn == event.turn) else { return false };
+        let Some(probe) = self.probe.as_ref().filter(|probe| probe.turn == event.turn) else { return false };
+        let judge = |asked| self.idle(&event.hypothesis, probe.onset, probe.last_voiced, asked);
+        let verdict = Verdict { telling: judge(false), asking: judge(true) };
+        let Some(probe) = &mut self.probe else { return false };
+        probe.verdict = verdict;
         probe.revision = event.revision;
         probe.partial = Some(event.hypothesis.clone());
         let at = now.saturating_duration_since(probe.onset);
@@ -119,8 +135,10 @@ impl CallSession {
     /// The sound has ended. Words that are meant for the bot become a turn; anything else is forgotten. When the final is
     /// `late` the last partial stands for it.
     fn settle_probe(&mut self, late: bool) {
-        let idle =
-            self.probe.as_ref().and_then(|probe| self.idle_words(&probe.words(), probe.onset, probe.last_voiced));
+        let idle = self.probe.as_ref().and_then(|probe| {
+            let asked = self.asks_now();
+            self.idle(&probe.words(), probe.onset, probe.last_voiced, asked)
+        });
         let event = match (self.state, idle) {
             (State::Speaking | State::Ducked, None) if self.reply.is_interruptible() => Some(TurnEvent::Interrupted),
             // Nobody talks any more: whatever was said is said to the bot.
@@ -156,17 +174,12 @@ impl CallSession {
             return false;
         }
         let enough = self.ears.is_speaking() && self.ears.voiced() >= self.config.turn.barge_in_min;
-        let words = probe.words();
-        match self.idle_words(&words, probe.onset, probe.last_voiced) {
-            None => enough || words.text.reveal().chars().count() >= WORDS_MIN,
+        let has_words = |words: &Hypothesis| words.text.reveal().chars().count() >= WORDS_MIN;
+        match if self.asks_now() { probe.verdict.asking } else { probe.verdict.telling } {
+            None => enough || probe.partial.as_ref().is_some_and(has_words),
             Some(Idle::Noise) => enough && self.doubts < self.config.turn.doubts_max,
             Some(Idle::Backchannel | Idle::Echo) => false,
         }
-    }
-
-    /// What words over the running prompt are, if they are not meant to interrupt it.
-    fn idle_words(&self, words: &Hypothesis, onset: Instant, last: Instant) -> Option<Idle> {
-        self.idle(words, onset, last, self.asks_now())
     }
 
     /// What words are if they are not a turn; `asked` tells that the bot was asking yes or no when they came.

@@ -38,6 +38,8 @@ pub(crate) struct Clause {
     pub(crate) told: ClauseId,
     pub(crate) origin: Origin,
     pub(crate) words: Words,
+    /// How many characters its words have, counted once.
+    pub(crate) characters: u64,
     pub(crate) interruptible: bool,
     /// When synthesis was asked for.
     pub(crate) requested: Option<Instant>,
@@ -179,6 +181,7 @@ impl Clause {
             told: id,
             origin,
             interruptible: say.interruptible,
+            characters: say.text().chars().count() as u64,
             words: Words::Say(say),
             requested: None,
             began: None,
@@ -196,6 +199,7 @@ impl Clause {
             origin,
             interruptible,
             audio: ClauseAudio::of_clip(clip),
+            characters: clip.text().chars().count() as u64,
             words: Words::Clip(clip.clone()),
             requested: None,
             began: None,
@@ -230,7 +234,7 @@ impl Clause {
 
     /// How much of it went out: 0 to 1.
     pub(crate) fn share_sent(&self) -> f64 {
-        share(self.audio.sent(), self.expected_samples(&self.text()))
+        share(self.audio.sent(), self.expected_samples())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -248,24 +252,23 @@ impl Clause {
     pub(crate) fn heard(&self) -> Heard {
         let text = self.text();
         let complete = self.audio.is_over();
-        let heard = if complete { text } else { prefix(&text, self.audio.sent, self.expected_samples(&text)) };
+        let heard = if complete { text } else { self.prefix(&text) };
         Heard { clause: self.told, text: Pii::new(heard), complete }
     }
 
-    fn expected_samples(&self, text: &str) -> u64 {
+    /// The share of the characters that went out, rounded down.
+    fn prefix(&self, text: &str) -> String {
+        let heard = (self.characters * self.audio.sent).checked_div(self.expected_samples()).unwrap_or(0);
+        text.chars().take(heard as usize).collect()
+    }
+
+    fn expected_samples(&self) -> u64 {
         if self.audio.complete {
             return self.audio.received;
         }
-        let guess = PER_CHARACTER * text.chars().count() as u32;
+        let guess = PER_CHARACTER * self.characters as u32;
         SampleRate::HZ_8000.samples(guess).0.max(self.audio.received)
     }
-}
-
-/// The first `sent / total` of the characters, rounded down.
-fn prefix(text: &str, sent: u64, total: u64) -> String {
-    let characters = text.chars().count() as u64;
-    let heard = (characters * sent).checked_div(total).unwrap_or(0);
-    text.chars().take(heard as usize).collect()
 }
 
 /// What happens once everything was said.
