@@ -195,7 +195,7 @@ impl Machine<'_> {
         self.await_answer(waiting);
     }
 
-    /// Leaves the running flow. At the bottom there is nothing to leave: that is a no.
+    /// Leaves the running flow. At the bottom there is nothing to leave: that is a no, or nothing was to be done.
     fn cancel(&mut self) {
         if self.state.stack.len() <= 1 {
             let by_no = match self.state.op(self.assistant) {
@@ -206,7 +206,11 @@ impl Machine<'_> {
             };
             return match by_no {
                 Some(index) => self.choose(index),
-                None => self.run(Entry::Again),
+                None => {
+                    // A menu without words of its own for this would leave the caller in silence.
+                    self.say_or_log(&self.assistant.bot.policies.cancel_say);
+                    self.run(Entry::Again);
+                }
             };
         }
         let say = &self.assistant.bot.policies.cancel_say;

@@ -33,12 +33,20 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
         }
         Command::Fill { slot, .. } if heard.is_open => of_open_value(scope, slot, heard),
         Command::Fill { slot, .. } | Command::Correct { slot, .. } => of_value(scope, slot, heard),
+        // 我想问一下 says nothing yet, whatever it resembles.
+        Command::Start { .. } | Command::Choose(_) if names_no_object(best) && best.content_len() <= 1 => {
+            Completeness::Unfinished
+        }
+        // 嗯那个: an answer that goes on.
+        Command::Affirm | Command::Deny | Command::Choose(_) if trails_off(best) => Completeness::Unfinished,
         Command::Affirm | Command::Deny | Command::Choose(_) | Command::Repeat | Command::Cancel => {
             Completeness::Complete
         }
         Command::Start { .. } => Completeness::Complete,
         Command::Unknown { .. } if waits_for_digits(scope) && has_digit(best) => Completeness::Unfinished,
-        Command::Unknown { .. } | Command::Clarify(_) if ends_with_half_noun(best) => Completeness::Unfinished,
+        Command::Unknown { .. } | Command::Clarify(_) if ends_with_half_noun(best) || names_no_object(best) => {
+            Completeness::Unfinished
+        }
         Command::Clarify(_) | Command::Unknown { .. } => {
             let closes = best.chars.last().is_some_and(|c| CLOSING.contains(c));
             if closes && best.content_len() > 3 { Completeness::Complete } else { Completeness::Unknown }
@@ -48,12 +56,22 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
 
 fn ends_open(best: &Utterance) -> bool {
     let text = best.text();
-    let is_half = |word: &str| {
-        let is_end = word.chars().count() > 1 && text.ends_with(word) && !text.ends_with("一下");
-        text == word || is_end
-    };
-    DANGLING.split(' ').any(is_half)
+    trails_off(best)
+        || DANGLING.split(' ').any(|word| text == word)
         || ["嗯", "呃", "把", "和", "跟", "就", "给"].iter().any(|word| text.ends_with(word))
+}
+
+/// Words that announce more: 嗯那个, 帮我查一下. A 嗯 alone is an answer, and 话费帮我查一下 is whole.
+fn trails_off(best: &Utterance) -> bool {
+    let text = best.text();
+    let is_end = |word: &str| word.chars().count() > 1 && text.ends_with(word);
+    DANGLING.split(' ').any(|word| is_end(word) && (text == word || !text.ends_with("一下")))
+}
+
+/// 麻烦你给我查一下: what is to be looked up is still to come.
+fn names_no_object(best: &Utterance) -> bool {
+    let text = best.text();
+    ["查一下", "问一下", "看一下", "办一下", "查下", "问下", "看下", "办下"].iter().any(|word| text.ends_with(word))
 }
 
 /// 你们那个宽带的: something is to follow that is the caller's, unless it ends a 是…的.

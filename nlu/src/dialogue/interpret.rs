@@ -110,9 +110,13 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The best intent if its margin is good enough to act on it.
+    /// The best intent if its margin is good enough to act on it. One syllable tells nobody to stop or to say it again:
+    /// it may be a cough or the end of another word.
     fn accepted(&self) -> Option<&Scored> {
-        self.scored.first().filter(|best| best.margin >= self.assistant.classifier.bands().accept)
+        let is_short = self.readings.iter().all(|reading| reading.content_len() < 2);
+        let is_built_in = |best: &Scored| matches!(best.intent.as_str(), "repeat" | "cancel");
+        let best = self.scored.first().filter(|best| !(is_short && is_built_in(best)))?;
+        (best.margin >= self.assistant.classifier.bands().accept).then_some(best)
     }
 
     /// An accepted intent that leads somewhere else than the flow that is running.
@@ -200,17 +204,13 @@ impl Interpreter<'_> {
         }
         let elsewhere = self.elsewhere();
         match (answer, elsewhere) {
+            // 没有 answers the question, whatever else it may sound like.
+            (Some(answer), _) if answer.rest == 0 => answer.command(),
             (_, Some(Command::Repeat)) => Command::Repeat,
             (Some(answer), Some(Command::Cancel)) if !answer.is_yes => Command::Deny,
             (None, Some(Command::Cancel)) => Command::Deny,
             (Some(answer), Some(command)) if answer.rest > 2 => command,
-            (Some(answer), _) if answer.rest <= 6 => {
-                if answer.is_yes {
-                    Command::Affirm
-                } else {
-                    Command::Deny
-                }
-            }
+            (Some(answer), _) if answer.rest <= 6 => answer.command(),
             (_, Some(command)) => command,
             _ => Command::unknown(),
         }
@@ -347,6 +347,12 @@ impl Interpreter<'_> {
             self.scored.iter().take(3).filter(near).take(2).map(|scored| scored.intent.clone()).collect();
         let is_likely = self.scored.first().is_some_and(|best| best.margin >= bands.clarify);
         if is_likely && !near.is_empty() { Command::Clarify(near) } else { Command::Unknown { near } }
+    }
+}
+
+impl polarity::Polarity {
+    fn command(self) -> Command {
+        if self.is_yes { Command::Affirm } else { Command::Deny }
     }
 }
 

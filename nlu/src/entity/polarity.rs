@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 static NO: LazyLock<Vec<&str>> = LazyLock::new(|| {
     words_of(
         "不用了 不用 不要了 不要 不需要 不办了 不办 不换了 不换 不是 不对 不行 不可以 不想 不了 不确认 不确定 不同意 不好 不能 不必 不
-         没有了 没有 没了 没啥 没什么 没别的 没事了 没事 算了 取消 先不 再想想 再说吧 再说 再考虑 考虑一下 考虑考虑 等等再 否 错了 错 别 甭",
+         没有了 没有 还没 没 没了 没啥 没什么 没别的 没事了 没事 算了 取消 先不 再想想 再说吧 再说 再考虑 考虑一下 考虑考虑 等等再 否 错了 错 别 甭",
     )
 });
 /// Words that agree.
@@ -67,7 +67,9 @@ fn by_words(chars: &[char], is_about_more: bool) -> Option<Polarity> {
         let is_yes = if done == len { !is_about_more } else { y > n };
         // One syllable in the middle of a sentence is no answer: 换成, 有点, 中午.
         let is_short_yes = is_yes && len == 1;
-        let is_part = is_short_yes && !(opens(&chars[..at], &matched[..at]) && stands_alone(&chars[at..]));
+        let is_part = is_short_yes && !(opens(&chars[..at], &matched[..at]) && stands_alone(&chars[at..]))
+            // 没 is an answer alone: 没听清 is none.
+            || len == 1 && chars[at] == '没' && content_len(&chars[at + 1..]) > 0;
         if len == 0 || is_part {
             at += 1;
             continue;
@@ -107,7 +109,8 @@ fn opens(before: &[char], matched: &[bool]) -> bool {
 fn is_question(chars: &[char]) -> bool {
     const CHOICES: [&str; 10] =
         ["是不是", "能不能", "可不可以", "有没有", "行不行", "要不要", "好不好", "对不对", "是多少", "多少钱"];
-    let text: String = chars.iter().collect();
+    // 没有没有 is a no, said twice.
+    let text = chars.iter().collect::<String>().replace("没有没有", "没有");
     matches!(chars.last(), Some('吗' | '么')) && !text.ends_with("什么")
         || CHOICES.iter().any(|words| text.contains(words))
 }
@@ -164,7 +167,8 @@ mod tests {
         {
             assert_eq!(answer(text, question), Some(true), "{text}");
         }
-        for text in ["不用了", "算了吧", "嗯不要", "先不办了", "我再考虑一下", "不对", "没有", "取消吧", "别办"]
+        for text in
+            ["不用了", "算了吧", "嗯不要", "先不办了", "我再考虑一下", "不对", "没有", "没有没有", "取消吧", "别办"]
         {
             assert_eq!(answer(text, question), Some(false), "{text}");
         }
