@@ -24,6 +24,7 @@ pub mod dialogue;
 pub mod entity;
 mod hints;
 pub mod intent;
+pub mod lint;
 pub mod script;
 pub mod server;
 pub mod utterance;

@@ -6,8 +6,6 @@ use crate::dialogue::{ActionFault, ActionOutcome, Assistant, AssistantError, Awa
 use crate::utterance::Pronouncer;
 use chrono::{DateTime, Utc};
 use hualu_core::dialogue::{CallEvent, CallInput};
-use hualu_models::lexicon::Lexicon;
-use hualu_models::{Kind, Manifest};
 use hualu_proto::nlu::v1::dialogue_server::{Dialogue, DialogueServer};
 use hualu_proto::nlu::v1::{ConverseRequest, ConverseResponse};
 use std::collections::{BTreeMap, HashMap};
@@ -62,8 +60,9 @@ impl Default for ServiceConfig {
     }
 }
 
-/// The user's cache folder: `$HUALU_CACHE`, `$XDG_CACHE_HOME/hualu` or `$HOME/.cache/hualu`.
-fn default_cache() -> Option<PathBuf> {
+/// The user's cache folder for trained classifiers: `$HUALU_CACHE`, `$XDG_CACHE_HOME/hualu` or `$HOME/.cache/hualu`.
+#[must_use]
+pub fn default_cache() -> Option<PathBuf> {
     let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     var("HUALU_CACHE")
         .or_else(|| var("XDG_CACHE_HOME").map(|dir| dir.join("hualu")))
@@ -87,14 +86,7 @@ pub enum ServiceError {
 /// # Errors
 /// [`ServiceError`] when the bot calls a back end that has no address.
 pub fn service(bot: Bot, backends: BTreeMap<String, String>) -> Result<DialogueServer<DialogueService>, ServiceError> {
-    let lexicon = Manifest::find().ok().and_then(|manifest| {
-        let dir = manifest.model(Kind::Lexicon, "").ok()?.directory().to_owned();
-        Lexicon::load(&dir.join("lexicon.tsv")).ok().map(Arc::new)
-    });
-    if lexicon.is_none() {
-        tracing::warn!("no lexicon: words are read character by character");
-    }
-    let config = ServiceConfig { backends, pronouncer: Pronouncer::new(lexicon), ..ServiceConfig::default() };
+    let config = ServiceConfig { backends, pronouncer: Pronouncer::installed(), ..ServiceConfig::default() };
     Ok(DialogueServer::new(DialogueService::new(bot, config)?))
 }
 

@@ -2,6 +2,7 @@
 
 use hualu_core::dialogue::{Alternative, Hypothesis};
 use hualu_models::lexicon::{Lexicon, char_syllable};
+use hualu_models::{Kind, Manifest};
 use std::sync::Arc;
 
 /// Longer transcripts are cut: nobody says more in one breath, and hostile input must not cost more.
@@ -18,6 +19,19 @@ impl Pronouncer {
     #[must_use]
     pub fn new(lexicon: Option<Arc<Lexicon>>) -> Self {
         Self { lexicon }
+    }
+
+    /// Reads words with the lexicon of the installed models; character by character, with a warning, without it.
+    #[must_use]
+    pub fn installed() -> Self {
+        let lexicon = Manifest::find().ok().and_then(|manifest| {
+            let dir = manifest.model(Kind::Lexicon, "").ok()?.directory().to_owned();
+            Lexicon::load(&dir.join("lexicon.tsv")).ok().map(Arc::new)
+        });
+        if lexicon.is_none() {
+            tracing::warn!("no lexicon: words are read character by character");
+        }
+        Self::new(lexicon)
     }
 
     /// Tells models apart that were trained with different readings.

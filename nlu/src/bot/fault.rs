@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One fault of a bot's files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Fault {
     /// The file, relative to the bot's folder.
     pub file: String,

@@ -19,15 +19,16 @@
 mod action;
 mod check;
 pub(crate) mod expr;
-mod fault;
+pub(crate) mod fault;
 mod flow;
 pub(crate) mod listen;
 pub(crate) mod model;
 mod nlu;
-mod node;
+pub(crate) mod node;
 mod policy;
 mod read;
 mod slot;
+pub(crate) mod sources;
 pub(crate) mod template;
 
 pub use fault::{BotFaults, Fault};
@@ -38,6 +39,7 @@ use fault::{Faults, Place, nearest};
 use listen::Listen;
 use node::Node;
 use read::Item;
+use sources::Sources;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -52,10 +54,15 @@ impl Bot {
     /// # Errors
     /// Every fault of every file at once.
     pub fn load(path: &Path) -> Result<Self, BotFaults> {
+        Self::load_with_sources(path).map(|(bot, _)| bot)
+    }
+
+    /// As [`Bot::load`], together with what the bot was read from, for tools that name places in it.
+    pub(crate) fn load_with_sources(path: &Path) -> Result<(Self, Sources), BotFaults> {
         let mut faults = Faults::default();
         let files = read_files(path, &mut faults);
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        Self::compile(&files, faults)
+        let texts: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        Self::compile(&texts, faults)
     }
 
     /// Compiles a bot from texts: file name and content.
@@ -63,10 +70,10 @@ impl Bot {
     /// # Errors
     /// Every fault of every file at once.
     pub fn from_texts(files: &[(&str, &str)]) -> Result<Self, BotFaults> {
-        Self::compile(files, Faults::default())
+        Self::compile(files, Faults::default()).map(|(bot, _)| bot)
     }
 
-    fn compile(files: &[(&str, &str)], mut faults: Faults) -> Result<Self, BotFaults> {
+    fn compile(files: &[(&str, &str)], mut faults: Faults) -> Result<(Self, Sources), BotFaults> {
         let mut hasher = blake3::Hasher::new();
         let mut roots = Vec::new();
         for (name, text) in files {
@@ -107,8 +114,10 @@ impl Bot {
             backends,
             content: hasher.finalize(),
         };
-        check::check(&bot, &sections.places(&bot, &global), &mut faults);
-        faults.finish().map(|()| bot)
+        let places = sections.places(&bot, &global);
+        check::check(&bot, &places, &mut faults);
+        let texts = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        faults.finish().map(|()| (bot, Sources { files: texts, roots, flows: places.flows }))
     }
 }
 

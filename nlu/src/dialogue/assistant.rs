@@ -6,6 +6,7 @@ use crate::intent::Classifier;
 use crate::utterance::Pronouncer;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A bot with everything that its conversations share.
 #[derive(Debug)]
@@ -51,6 +52,14 @@ impl Assistant {
         let trim = |base: &String| base.trim_end_matches('/').to_owned();
         let backends = backends.iter().map(|(name, base)| (name.clone(), trim(base))).collect();
         Ok(Self { bot, classifier, pronouncer, backends })
+    }
+
+    /// A bot for conversations in text, whose actions are answered without asking any back end.
+    #[must_use]
+    pub fn for_text(bot: Bot, pronouncer: Pronouncer, cache: Option<&Path>) -> Arc<Self> {
+        let nowhere = |name: &String| (name.clone(), format!("http://{name}"));
+        let backends = bot.backends().iter().map(nowhere).collect();
+        Arc::new(Self::new(bot, pronouncer, cache, &backends).expect("every back end was given an address"))
     }
 
     /// The bot.

@@ -4,10 +4,12 @@
 //! cross-validation on the examples themselves, never on out-of-scope data.
 
 mod cache;
+mod confusion;
 mod features;
 mod svm;
 
 pub use cache::CacheError;
+pub use confusion::{Judged, cross_validate};
 
 use crate::bot::Bot;
 use crate::utterance::{Pronouncer, Utterance};
