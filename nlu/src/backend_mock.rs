@@ -3,6 +3,9 @@
 //! It keeps accounts, orders and tickets in memory, so that what a call changes can be looked up afterwards, and it
 //! honours `Idempotency-Key`: the same order sent twice is placed once.
 
+mod campaign;
+mod visits;
+
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
@@ -19,11 +22,11 @@ use tokio::net::TcpListener;
 const KEPT_MAX: usize = 1_024;
 const PLANS: [i64; 4] = [29, 39, 59, 129];
 
-/// The base addresses of the back ends that the mock at `address` plays: `crm` and `oss`.
+/// The base addresses of the back ends that the mock at `address` plays: `crm`, `oss` and `campaign`.
 #[must_use]
 pub fn addresses(address: SocketAddr) -> BTreeMap<String, String> {
     let at = |name: &str| (name.to_owned(), format!("http://{address}/{name}"));
-    BTreeMap::from([at("crm"), at("oss")])
+    BTreeMap::from([at("crm"), at("oss"), at("campaign")])
 }
 
 /// Starts the mock; it runs until the process ends. The address that was bound.
@@ -41,7 +44,8 @@ pub async fn start(listen: SocketAddr) -> std::io::Result<SocketAddr> {
 pub async fn start_slow(listen: SocketAddr, delay: Duration) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind(listen).await?;
     let bound = listener.local_addr()?;
-    let router = router(Shared { books: Arc::default(), delay });
+    let shared = Shared { books: Arc::default(), delay };
+    let router = router(shared.clone()).merge(campaign::router(shared.clone())).merge(visits::router(shared));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the mock back end ended");
