@@ -86,8 +86,12 @@ pub struct TurnConfig {
     pub utterance_max: Duration,
     /// Words that changed less than so long ago are not taken to be complete.
     pub partial_stable: Duration,
-    /// Voice needed to interrupt the bot or to go on after an endpoint while no words are known; a cough is shorter.
+    /// Voice needed to interrupt the bot or to go on after an endpoint while no words are known.
     pub barge_in_min: Duration,
+    /// So much of that voice must have a pitch to interrupt the bot without words, as vowels have and coughs have not.
+    pub pitched_min: Duration,
+    /// A word of one or two syllables over a prompt counts only if the recognizer trusts it at least so much.
+    pub trusted_min: f32,
     /// From the onset of speech over a prompt until it is decided whether it interrupts; the prompt is ducked meanwhile.
     pub barge_in_decide: Duration,
     /// The loudness of a ducked prompt: a factor; 0.25 is 12 dB down.
@@ -139,12 +143,14 @@ impl Default for TurnConfig {
         let ms = Duration::from_millis;
         Self {
             speech: HysteresisConfig::default(),
-            pre_roll: ms(300),
+            pre_roll: ms(360),
             endpoint_complete: ms(200),
             endpoint_unknown: ms(500),
             utterance_max: ms(20_000),
             partial_stable: ms(100),
-            barge_in_min: ms(260),
+            barge_in_min: ms(280),
+            pitched_min: ms(100),
+            trusted_min: 0.6,
             barge_in_decide: ms(300),
             duck_gain: 0.25,
             doubts_max: 2,

@@ -1,5 +1,6 @@
 //! Judges what is heard: speech or not, since when, how much; and keeps the last second so that no first syllable is lost.
 
+use crate::pitch;
 use hualu_core::{Activity, Hysteresis, HysteresisConfig, PcmFrame, VoiceActivity};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -86,6 +87,18 @@ impl Ears {
     /// How much voice the present speech holds.
     pub(crate) const fn voiced(&self) -> Duration {
         self.voiced
+    }
+
+    /// Whether the newest frame has a pitch.
+    pub(crate) fn is_pitched(&self) -> bool {
+        pitch::is_pitched(self.kept.iter())
+    }
+
+    /// How much of the onset has a pitch: of the frames in which speech was found to begin.
+    pub(crate) fn pitched_onset(&self) -> Duration {
+        let len = self.kept.len();
+        let onset = len.saturating_sub(frames(self.config.onset_window))..len;
+        onset.filter(|at| pitch::is_pitched(self.kept.range(..=*at))).map(|_| PcmFrame::DURATION).sum()
     }
 
     /// When the last voiced frame came.

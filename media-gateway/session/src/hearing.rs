@@ -143,13 +143,14 @@ impl CallSession {
     pub(crate) fn await_endpoint(&mut self) {
         let words = self.exchange.words();
         let pauses = Silences::new(&self.config.turn, &self.config.budget, self.asked.pauses);
-        // A prompt that was stopped for a 嗯 or for its own echo is not kept waiting.
-        let is_idle = self.interrupted.is_some()
-            && self.idle_utterance().is_some_and(|idle| matches!(idle, Idle::Backchannel | Idle::Echo));
-        let (silence, reason) = if is_idle {
-            (pauses.complete, EndpointReason::Idle)
-        } else {
-            pauses.needed(self.asked.expect, words.text.reveal(), self.exchange.completeness())
+        // A prompt that was stopped for a 嗯, for its own echo or for what may be no word is not kept waiting.
+        let idle = self.interrupted.as_ref().and_then(|_| self.idle_utterance());
+        let (silence, reason) = match idle {
+            Some(Idle::Backchannel | Idle::Echo) => (pauses.complete, EndpointReason::Idle),
+            Some(Idle::Unsure) => (pauses.unknown, EndpointReason::Idle),
+            Some(Idle::Noise) | None => {
+                pauses.needed(self.asked.expect, words.text.reveal(), self.exchange.completeness())
+            }
         };
         self.exchange.record.endpoint = Some(reason);
         let due = self.exchange.silent_since() + silence;
@@ -177,7 +178,7 @@ impl CallSession {
         if self.exchange.ingest > budget.ingest {
             self.missed(Stage::Ingest, self.exchange.ingest, Rung::Conceal, None);
         }
-        self.stage_done(Stage::Endpoint, ended.saturating_duration_since(self.exchange.silent_since()));
+        self.endpoint_done(ended.saturating_duration_since(self.exchange.silent_since()));
         self.exchange.wait_for(ended, Awaiting::Final);
         if std::mem::replace(&mut self.open, false) {
             self.ears.dismiss();
@@ -190,6 +191,15 @@ impl CallSession {
         self.timers.set(Timer::Asr, self.now + patience);
         self.timers.set(Timer::Filler, self.exchange.due(self.config.turn.filler_after));
         self.timers.set(Timer::NluHard, self.exchange.due(budget.nlu_hard));
+    }
+
+    /// Whole words are waited for within the budget, or as long as the bot asked for. Longer means that they still changed.
+    fn endpoint_done(&mut self, spent: Duration) {
+        self.stage_done(Stage::Endpoint, spent);
+        let allowed = self.config.budget.endpoint.max(self.asked.pauses.complete.unwrap_or_default());
+        if self.exchange.record.endpoint == Some(EndpointReason::Complete) && spent > allowed {
+            self.missed(Stage::Endpoint, spent, Rung::Wait, None);
+        }
     }
 
     pub(crate) fn on_recognized(&mut self, event: RecognizeEvent) {
@@ -277,7 +287,7 @@ impl CallSession {
         self.doubts += u32::from(stopped);
         self.exchange.wait_for(self.now, Awaiting::Nothing);
         self.exchange.record.outcome = match idle {
-            Idle::Noise => Outcome::Wordless,
+            Idle::Noise | Idle::Unsure => Outcome::Wordless,
             Idle::Backchannel => Outcome::Backchannel,
             Idle::Echo => Outcome::Echo,
         };

@@ -1,7 +1,7 @@
 //! The caller makes a sound while the bot speaks: duck, decide, then stop or go on.
 //!
 //! With the onset the prompt goes down and the recognizer listens (the probe). Words that are more than a sign of
-//! attention interrupt at once; without words so much voice does. Otherwise the prompt comes up again when the time to
+//! attention interrupt at once; without words so much voice does, if it has the pitch of vowels. Otherwise the prompt comes up again when the time to
 //! decide is over, and the probe listens on until the sound ends. If the prompt was stopped and it turns out that nobody
 //! meant to, the reply goes on from the clause in which it stopped.
 
@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// One character alone may be a cough that was taken for a word: it stops no prompt without the voice of a word.
 const WORDS_MIN: usize = 2;
 
+/// So few characters may be made of a noise; whole sentences never are.
+const UNSURE_MAX: usize = 2;
+
 /// A recognition of speech of which it is not decided whether it is a turn.
 #[derive(Debug)]
 pub(crate) struct Probe {
@@ -29,6 +32,8 @@ pub(crate) struct Probe {
     pub(crate) onset: Instant,
     pub(crate) last_voiced: Instant,
     pub(crate) voiced: Duration,
+    /// How much of the voice has a pitch.
+    pitched: Duration,
     pub(crate) behind: Duration,
     pub(crate) partial: Option<Hypothesis>,
     verdict: Verdict,
@@ -69,6 +74,7 @@ impl CallSession {
             onset,
             last_voiced: self.ears.last_voiced().unwrap_or(self.now),
             voiced: self.ears.voiced(),
+            pitched: self.ears.pitched_onset(),
             behind: Duration::ZERO,
             partial: None,
             verdict: Verdict { telling: Some(Idle::Noise), asking: Some(Idle::Noise) },
@@ -91,6 +97,10 @@ impl CallSession {
         if matches!(activity, Activity::Started | Activity::Voiced) {
             probe.last_voiced = now;
             probe.voiced += PcmFrame::DURATION;
+            // Once there is enough of it, it is not counted on: it costs more than all else that is done for a packet.
+            if probe.pitched < self.config.turn.pitched_min && self.ears.is_pitched() {
+                probe.pitched += PcmFrame::DURATION;
+            }
             probe.behind = behind;
         }
         let ends = matches!(activity, Activity::Pausing(pause) if pause >= gap);
@@ -142,7 +152,7 @@ impl CallSession {
         let event = match (self.state, idle) {
             (State::Speaking | State::Ducked, None) if self.reply.is_interruptible() => Some(TurnEvent::Interrupted),
             // Nobody talks any more: whatever was said is said to the bot.
-            (State::Listening, None | Some(Idle::Backchannel)) => Some(TurnEvent::SpeechStarted),
+            (State::Listening, None | Some(Idle::Backchannel | Idle::Unsure)) => Some(TurnEvent::SpeechStarted),
             (State::Thinking, None) if self.may_join() => Some(TurnEvent::SpeechStarted),
             _ => None,
         };
@@ -175,9 +185,10 @@ impl CallSession {
         }
         let enough = self.ears.is_speaking() && self.ears.voiced() >= self.config.turn.barge_in_min;
         let has_words = |words: &Hypothesis| words.text.reveal().chars().count() >= WORDS_MIN;
+        let is_voice = probe.pitched >= self.config.turn.pitched_min;
         match if self.asks_now() { probe.verdict.asking } else { probe.verdict.telling } {
             None => enough || probe.partial.as_ref().is_some_and(has_words),
-            Some(Idle::Noise) => enough && self.doubts < self.config.turn.doubts_max,
+            Some(Idle::Noise | Idle::Unsure) => enough && is_voice && self.doubts < self.config.turn.doubts_max,
             Some(Idle::Backchannel | Idle::Echo) => false,
         }
     }
@@ -194,7 +205,14 @@ impl CallSession {
             return Some(Idle::Echo);
         }
         let answers = asked && backchannel::answers(Expect::YesNo, text);
-        (backchannel::is_backchannel(text) && !answers).then_some(Idle::Backchannel)
+        match () {
+            () if answers => None,
+            () if backchannel::is_backchannel(text) => Some(Idle::Backchannel),
+            () if text.chars().count() <= UNSURE_MAX && words.confidence < self.config.turn.trusted_min => {
+                Some(Idle::Unsure)
+            }
+            () => None,
+        }
     }
 
     /// Whether the clause that is played is a yes/no question: the last of a reply that awaits such an answer.
@@ -210,7 +228,10 @@ impl CallSession {
         match &self.interrupted {
             Some(interrupted) => self.idle(&words, exchange.began, last, interrupted.asked),
             // Nothing was stopped: 嗯 is said to the bot. Its own words are not, wherever they are heard.
-            None => self.idle(&words, exchange.began, last, true).filter(|idle| *idle != Idle::Backchannel),
+            None => {
+                let idle = self.idle(&words, exchange.began, last, true);
+                idle.filter(|idle| !matches!(idle, Idle::Backchannel | Idle::Unsure))
+            }
         }
     }
 

@@ -78,6 +78,7 @@ mod local;
 mod media;
 mod mouth;
 mod output;
+mod pitch;
 mod playout;
 mod record;
 mod reply;

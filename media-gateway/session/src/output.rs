@@ -199,6 +199,8 @@ pub struct Missed {
 pub enum Idle {
     /// No words: a cough, a door.
     Noise,
+    /// A word or two that the recognizer hardly trusts, over a prompt.
+    Unsure,
     /// 嗯 and the like, while the bot explains.
     Backchannel,
     /// The bot's own words, out of a loudspeaker.
@@ -211,6 +213,7 @@ impl Idle {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Noise => "noise",
+            Self::Unsure => "unsure",
             Self::Backchannel => "backchannel",
             Self::Echo => "echo",
         }

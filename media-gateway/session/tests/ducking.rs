@@ -54,6 +54,51 @@ fn a_cough_ducks_the_prompt_for_a_moment_and_costs_no_word() {
 }
 
 #[test]
+fn a_long_sound_without_a_pitch_stops_nothing() {
+    let mut world = World::with(Setup::new(1), explainer(Expect::Free));
+    world.run_ms(500);
+    world.cough(1_000);
+    world.run_ms(420);
+    assert_eq!(world.state(), State::Speaking, "decided within 300 ms of the onset");
+    world.run_ms(3_500);
+    assert_eq!(world.heard(), "您的套餐下月生效确认办理");
+    assert_eq!((barge_ins(&world), dismissed(&world)), (0, vec![(Idle::Noise, false)]));
+}
+
+#[test]
+fn a_short_word_that_the_recognizer_hardly_trusts_is_no_turn_over_a_prompt() {
+    for words in ["五", "的", "得嘞"] {
+        let mut world = World::with(Setup::new(1), explainer(Expect::Free));
+        world.asr.confidence = 0.4;
+        world.run_ms(1_000);
+        world.say(words);
+        world.run_ms(6_000);
+        assert!(world.finals().is_empty(), "{words}: {:?}", world.finals());
+        assert!(world.heard().ends_with("下月生效确认办理"), "{words}: {}", world.heard());
+        assert!(dismissed(&world).iter().all(|(idle, _)| *idle == Idle::Unsure), "{words}: {:?}", dismissed(&world));
+    }
+}
+
+#[test]
+fn doubt_is_for_prompts_only() {
+    // A sentence counts however little it is trusted, and so does a word when nothing is spoken over, or the question asked.
+    let mut world = World::with(Setup::new(1), explainer(Expect::YesNo));
+    world.asr.confidence = 0.1;
+    world.run_ms(500);
+    world.say("转人工");
+    world.run_ms(4_000);
+    world.say("五");
+    world.run_ms(3_000);
+    assert_eq!(world.finals(), ["转人工", "五"]);
+    let mut world = World::with(Setup::new(1), explainer(Expect::YesNo));
+    world.asr.confidence = 0.1;
+    world.run_ms(1_800);
+    world.say("对");
+    world.run_ms(3_000);
+    assert_eq!(world.finals(), ["对"]);
+}
+
+#[test]
 fn the_decision_takes_at_most_300_ms() {
     for (words, noise) in [("停一下", 0), ("", 600)] {
         let mut world = World::with(Setup::new(1), explainer(Expect::Free));

@@ -2,7 +2,7 @@
 
 use hualu_core::Stage;
 use hualu_core::dialogue::{Act, Ask, CallEvent, CallInput, Expect, Pauses};
-use hualu_session::{EndpointReason, TurnRecord};
+use hualu_session::{EndpointReason, Rung, TurnRecord};
 use hualu_sim::{EchoBot, Network, Setup, Timed, World, acts, say};
 use std::time::Duration;
 
@@ -102,6 +102,20 @@ fn a_one_word_answer_is_answered_within_450_ms() {
             assert!(answered <= ms(450), "{words}, seed {seed}: {answered:?} at the caller's ear");
         }
     }
+}
+
+#[test]
+fn whole_words_that_kept_changing_past_the_budget_are_on_record() {
+    let mut world = World::new(1);
+    world.asr.partial_delay = Duration::from_millis(300);
+    let record = turn_after(&mut world, "查话费");
+    assert_eq!(record.endpoint, Some(EndpointReason::Complete));
+    let spent = record.stages[Stage::Endpoint as usize].expect("an endpoint");
+    assert!(spent > Duration::from_millis(240), "{spent:?}");
+    let late: Vec<_> = record.missed.iter().filter(|missed| missed.stage == Stage::Endpoint).collect();
+    assert_eq!(late.iter().map(|missed| (missed.rung, missed.spent)).collect::<Vec<_>>(), [(Rung::Wait, spent)]);
+    let record = turn_after(&mut World::new(1), "查话费");
+    assert!(record.missed.is_empty(), "{:?}", record.missed);
 }
 
 #[test]

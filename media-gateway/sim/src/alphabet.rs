@@ -7,11 +7,16 @@ use hualu_rtp::Law;
 pub const FRAMES_PER_CHARACTER: usize = 10;
 /// Loudness steps of A-law from 504 up: seven bits of code, without the quiet segments.
 const LEVELS: usize = 80;
+/// The loudness of voice without words.
+const NOISE: usize = LEVELS - 1;
+/// The loudness of a cough.
+const COUGH: usize = LEVELS - 2;
 
 /// Which loudness stands for which character.
 #[derive(Clone, Debug, Default)]
 pub struct Alphabet {
     characters: Vec<char>,
+    noise: u32,
 }
 
 /// What one frame sounds like.
@@ -21,21 +26,23 @@ pub enum Sound {
     Silence,
     /// A part of this character.
     Voice(char),
-    /// Voice without words: a cough, an engine, another language.
+    /// Voice without words: humming, another language.
     Noise,
+    /// Sound without a pitch: a cough, a keyboard.
+    Cough,
 }
 
 impl Alphabet {
     /// The loudness of `character`, which is learnt when it is new.
     ///
     /// # Panics
-    /// Panics when one world speaks more than 79 different characters.
+    /// Panics when one world speaks more than 78 different characters.
     pub fn level(&mut self, character: char) -> i16 {
         let at = self.characters.iter().position(|known| *known == character).unwrap_or_else(|| {
             self.characters.push(character);
             self.characters.len() - 1
         });
-        assert!(at < LEVELS - 1, "one world speaks at most {} different characters", LEVELS - 1);
+        assert!(at < COUGH, "one world speaks at most {COUGH} different characters");
         level(at)
     }
 
@@ -44,9 +51,23 @@ impl Alphabet {
         let level = match sound {
             Sound::Silence => 0,
             Sound::Voice(character) => self.level(character),
-            Sound::Noise => level(LEVELS - 1),
+            Sound::Noise => level(NOISE),
+            Sound::Cough => {
+                let level = level(COUGH);
+                return std::array::from_fn(|_| if self.is_up() { level } else { -level });
+            }
         };
         std::array::from_fn(|at| if at % 2 == 0 { level } else { -level })
+    }
+
+    /// The next bit of a noise: xorshift (Marsaglia 2003).
+    fn is_up(&mut self) -> bool {
+        let bits = &mut self.noise;
+        *bits = bits.wrapping_add(1);
+        *bits ^= *bits << 13;
+        *bits ^= *bits >> 17;
+        *bits ^= *bits << 5;
+        bits.count_ones() % 2 == 0
     }
 
     /// All of `text` as PCM at 8 kHz.
@@ -64,7 +85,8 @@ impl Alphabet {
         let nearest = (0..LEVELS).min_by_key(|at| level(*at).unsigned_abs().abs_diff(loudness)).unwrap_or(0);
         match loudness {
             0..400 => Sound::Silence,
-            _ if nearest == LEVELS - 1 => Sound::Noise,
+            _ if nearest == NOISE => Sound::Noise,
+            _ if nearest == COUGH => Sound::Cough,
             // A loudness that nobody was given, as concealment makes, says nothing.
             _ => self.characters.get(nearest).map_or(Sound::Noise, |character| Sound::Voice(*character)),
         }
@@ -126,7 +148,7 @@ mod tests {
     fn noise_and_silence_are_no_words() {
         let mut alphabet = Alphabet::default();
         alphabet.level('好');
-        for sound in [Sound::Noise, Sound::Silence, Sound::Voice('好')] {
+        for sound in [Sound::Noise, Sound::Cough, Sound::Silence, Sound::Voice('好')] {
             let frame = alphabet.frame(sound);
             assert_eq!(alphabet.read(&frame), sound);
         }

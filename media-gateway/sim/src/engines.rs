@@ -8,8 +8,10 @@ use hualu_session::Failure;
 use std::time::Duration;
 
 /// How the recognizer behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AsrFaults {
+    /// How far it trusts its words, 0 to 1.
+    pub confidence: f32,
     /// How far partials are behind the audio.
     pub partial_delay: Duration,
     /// From the end of the utterance to the final.
@@ -28,6 +30,7 @@ impl Default for AsrFaults {
     fn default() -> Self {
         let ms = Duration::from_millis;
         Self {
+            confidence: 0.9,
             partial_delay: ms(80),
             final_delay: ms(25),
             silent: false,
@@ -99,11 +102,11 @@ impl Recognizer {
                     return None;
                 }
                 self.text = text;
-                Some((faults.partial_delay, Ok(self.event(false)?)))
+                Some((faults.partial_delay, Ok(self.event(false, faults.confidence)?)))
             }
             RecognizeCommand::End { .. } => {
                 self.text = caller.words(&self.sounds);
-                let event = self.event(true)?;
+                let event = self.event(true, faults.confidence)?;
                 self.turn = None;
                 (!faults.silent && faults.broken.is_none()).then_some((faults.final_delay, Ok(event)))
             }
@@ -114,9 +117,9 @@ impl Recognizer {
         }
     }
 
-    fn event(&mut self, is_final: bool) -> Option<RecognizeEvent> {
+    fn event(&mut self, is_final: bool, confidence: f32) -> Option<RecognizeEvent> {
         self.revision += 1;
-        let hypothesis = Hypothesis { text: self.text.clone().into(), confidence: 0.9, ..Hypothesis::default() };
+        let hypothesis = Hypothesis { text: self.text.clone().into(), confidence, ..Hypothesis::default() };
         let audio = Samples(self.sounds.len() as u64 * 160);
         Some(RecognizeEvent { turn: self.turn?, revision: self.revision, is_final, hypothesis, audio })
     }

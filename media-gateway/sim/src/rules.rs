@@ -67,7 +67,7 @@ impl Rules {
         self.all_sent &= !vanished;
         match sound {
             Sound::Voice(_) => self.voiced += 1,
-            Sound::Silence | Sound::Noise => self.voiced = 0,
+            Sound::Silence | Sound::Noise | Sound::Cough => self.voiced = 0,
         }
         if self.voiced >= WORDS_MIN && self.all_sent {
             self.unanswered = Some(at);

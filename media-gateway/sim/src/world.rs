@@ -201,6 +201,11 @@ impl World {
         self.speech.extend(std::iter::repeat_n(Sound::Noise, (ms / 20) as usize));
     }
 
+    /// The caller coughs for so long: a sound that has no pitch.
+    pub fn cough(&mut self, ms: u64) {
+        self.speech.extend(std::iter::repeat_n(Sound::Cough, (ms / 20) as usize));
+    }
+
     /// The caller presses keys, 100 ms each and as much between them; time passes.
     ///
     /// # Panics

@@ -55,6 +55,7 @@ impl TurnSettings {
             ("endpoint_unknown_ms", &mut turn.endpoint_unknown, 200..=3_000),
             ("partial_stable_ms", &mut turn.partial_stable, 0..=500),
             ("barge_in_min_ms", &mut turn.barge_in_min, 80..=1_000),
+            ("pitched_min_ms", &mut turn.pitched_min, 0..=1_000),
             ("barge_in_decide_ms", &mut turn.barge_in_decide, 100..=1_000),
             ("echo_delay_ms", &mut turn.echo_delay, 0..=2_000),
             ("join_max_ms", &mut turn.join_max, 0..=2_000),
@@ -72,6 +73,9 @@ impl TurnSettings {
             if let Some(count) = section.within(key, 0..=20) {
                 *field = count as u32;
             }
+        }
+        if let Some(percent) = section.within("trusted_percent", 0..=100) {
+            turn.trusted_min = percent as f32 / 100.0;
         }
         if let Some(db) = section.within("duck_db", 0..=60) {
             turn.duck_gain = 10_f32.powf(-(db as f32) / 20.0);
