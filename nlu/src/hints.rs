@@ -83,12 +83,13 @@ impl Bot {
         let mut texts: Vec<&Template> = Vec::new();
         for step in self.flows.iter().flat_map(|flow| &flow.steps) {
             match &step.op {
-                Op::Say { variants, .. } => texts.extend(variants),
+                Op::Say(prompt) => texts.extend(&prompt.variants),
                 Op::Confirm { text, .. } => texts.push(text),
                 Op::Choose { prompt, again, .. } => texts.extend(prompt.iter().chain(again)),
                 _ => {}
             }
         }
+        texts.extend(self.prompts.values().flat_map(|prompt| &prompt.variants));
         for slot in self.slots.values() {
             texts.push(&slot.ask);
             texts.extend(&slot.reprompt);

@@ -56,6 +56,30 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// The value under `key` of named values; nothing when there is no such key.
+    pub(crate) fn take(self, key: &str) -> Option<Self> {
+        if let Self::Map(mut map) = self { map.remove(key) } else { None }
+    }
+
+    /// A call's variable, which always travels as text: numbers of at most nine digits, ISO 8601 days and times, and
+    /// `true` and `false` are taken as what they are; everything else, a telephone number too, stays text.
+    pub(crate) fn from_variable(text: &str) -> Self {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_number = digits.len() <= 9
+            && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
+            && digits.starts_with(|c: char| c.is_ascii_digit())
+            && (digits == "0" || !digits.starts_with('0') || digits.starts_with("0."));
+        if is_number && let Ok(number) = text.parse() {
+            return Self::number(number);
+        }
+        let at = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").map(Self::DateTime);
+        match text {
+            "true" => Self::Bool(true),
+            "false" => Self::Bool(false),
+            _ => text.parse().map(Self::Date).or_else(|_| at()).unwrap_or_else(|_| Self::Text(text.to_owned())),
+        }
+    }
+
     /// A number: whole when it is one.
     #[must_use]
     pub fn number(value: f64) -> Self {
@@ -169,6 +193,18 @@ mod tests {
         assert_eq!(Value::number(129.0).plain(), "129");
         assert_eq!(Value::number(58.30).plain(), "58.3");
         assert_eq!(Value::Float(0.1 + 0.2).plain(), "0.3");
+    }
+
+    #[test]
+    fn a_variable_is_taken_as_what_it_looks_like() {
+        assert_eq!(Value::from_variable("59"), Value::Int(59));
+        assert_eq!(Value::from_variable("59.9"), Value::Float(59.9));
+        assert_eq!(Value::from_variable("true"), Value::Bool(true));
+        assert!(matches!(Value::from_variable("2026-12-31"), Value::Date(_)));
+        assert!(matches!(Value::from_variable("2026-12-31T09:30"), Value::DateTime(_)));
+        for text in ["13800138000", "007", "1.2.3", "-", "", "张三", "${x}", "1e5", "."] {
+            assert_eq!(Value::from_variable(text), Value::Text(text.to_owned()), "{text}");
+        }
     }
 
     #[test]

@@ -1,18 +1,15 @@
 //! The engine's promises, one test each.
 
-use chrono::{DateTime, Utc};
-use hualu_core::dialogue::{
-    Act, Alternative, CallEvent, CallInput, CallStarted, Completeness, Expect, Heard, Hypothesis, TurnAct,
-};
+mod support;
+
+use hualu_core::dialogue::{Act, Alternative, CallEvent, CallStarted, Completeness, Expect, Heard, Hypothesis};
 use hualu_core::{CallId, ClauseId, Pii, TurnId};
-use hualu_nlu::bot::Bot;
-use hualu_nlu::dialogue::{ActionFault, ActionRequest, Output};
-use hualu_nlu::utterance::Pronouncer;
-use hualu_nlu::{Assistant, Conversation};
+use hualu_nlu::Assistant;
+use hualu_nlu::dialogue::{ActionFault, Output};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use support::{Caller, acts, assistant, closes, completeness, now, request, requests, text, words};
 
 const BOT: &str = r##"
 bot: {id: t, entry: main}
@@ -54,101 +51,22 @@ flows:
 
 static ASSISTANT: LazyLock<Arc<Assistant>> = LazyLock::new(|| assistant(BOT));
 
-fn assistant(yaml: &str) -> Arc<Assistant> {
-    let bot = Bot::from_texts(&[("t.yaml", yaml)]).unwrap_or_else(|faults| panic!("{faults}"));
-    let backends = BTreeMap::from([("crm".to_owned(), "http://crm.test".to_owned())]);
-    Arc::new(Assistant::new(bot, Pronouncer::default(), None, &backends).expect("the back end has an address"))
+/// To the question whether 59 yuan is right.
+fn at_confirm() -> Caller {
+    let mut caller = new();
+    let id = request(&caller.say("换五十九块的套餐")).id;
+    let outputs = caller.done(id, json!({"effective": "明天"}));
+    assert!(text(&outputs).contains("换成59元的"), "{}", text(&outputs));
+    caller
 }
 
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_000_000, 0).expect("a real time")
-}
-
-struct Caller {
-    conversation: Conversation,
-    turn: u32,
-}
-
-impl Caller {
-    fn new() -> Self {
-        Self::of(&ASSISTANT)
-    }
-
-    fn of(assistant: &Arc<Assistant>) -> Self {
-        let mut caller = Self { conversation: Conversation::new(Arc::clone(assistant), 1), turn: 0 };
-        caller.event(CallEvent::Started(CallStarted {
-            call: CallId::new("c1"),
-            bot: String::new(),
-            caller: Pii::new("13800138000".to_owned()),
-            called: Pii::new("10086".to_owned()),
-            variables: BTreeMap::new(),
-        }));
-        caller
-    }
-
-    fn event(&mut self, event: CallEvent) -> Vec<Output> {
-        let input = CallInput { turn: TurnId(self.turn), budget: Duration::from_millis(100), event };
-        self.conversation.handle(now(), input)
-    }
-
-    fn say(&mut self, text: &str) -> Vec<Output> {
-        self.turn += 1;
-        self.event(CallEvent::Final { hypothesis: words(text), promoted: false })
-    }
-
-    fn partial(&mut self, text: &str, revision: u32) -> Vec<Output> {
-        self.event(CallEvent::Partial { hypothesis: words(text), revision })
-    }
-
-    fn done(&mut self, id: u64, json: serde_json::Value) -> Vec<Output> {
-        self.conversation.action_done(now(), id, Ok(json))
-    }
-
-    /// To the question whether 59 yuan is right.
-    fn at_confirm() -> Self {
-        let mut caller = Self::new();
-        let id = request(&caller.say("换五十九块的套餐")).id;
-        let outputs = caller.done(id, json!({"effective": "明天"}));
-        assert!(text(&outputs).contains("换成59元的"), "{}", text(&outputs));
-        caller
-    }
-}
-
-fn words(text: &str) -> Hypothesis {
-    Hypothesis { text: text.to_owned().into(), confidence: 0.9, ..Hypothesis::default() }
-}
-
-fn acts(outputs: &[Output]) -> Vec<&TurnAct> {
-    outputs.iter().filter_map(|output| if let Output::Act(act) = output { Some(act) } else { None }).collect()
-}
-
-fn text(outputs: &[Output]) -> String {
-    acts(outputs).iter().filter_map(|act| if let Act::Say(say) = &act.act { Some(say.text()) } else { None }).collect()
-}
-
-fn requests(outputs: &[Output]) -> Vec<&ActionRequest> {
-    outputs.iter().filter_map(|output| if let Output::Run(request) = output { Some(request) } else { None }).collect()
-}
-
-fn request(outputs: &[Output]) -> ActionRequest {
-    let all = requests(outputs);
-    assert_eq!(all.len(), 1, "{outputs:?}");
-    all[0].clone()
-}
-
-fn completeness(outputs: &[Output]) -> Completeness {
-    let of = |act: &&TurnAct| if let Act::Understanding(u) = &act.act { Some(u.completeness) } else { None };
-    acts(outputs).iter().find_map(of).expect("an understanding")
-}
-
-fn closes(outputs: &[Output]) -> bool {
-    let lasts: Vec<bool> = acts(outputs).iter().map(|act| act.last).collect();
-    lasts.iter().filter(|last| **last).count() == 1 && lasts.last() == Some(&true)
+fn new() -> Caller {
+    Caller::of(&ASSISTANT)
 }
 
 #[test]
 fn an_order_carries_its_key_and_goes_out_only_after_a_yes() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     let outputs = caller.say("确认");
     let order = request(&outputs);
     assert_eq!(order.action, "change");
@@ -161,7 +79,7 @@ fn an_order_carries_its_key_and_goes_out_only_after_a_yes() {
 
 #[test]
 fn a_correction_asks_again_and_the_old_yes_is_void() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     let check = request(&caller.say("不对，换成一百二十九的"));
     assert_eq!((check.action.as_str(), check.body.reveal().as_str()), ("check", r#"{"fee":129}"#));
     let outputs = caller.done(check.id, json!({"effective": "后天"}));
@@ -172,7 +90,7 @@ fn a_correction_asks_again_and_the_old_yes_is_void() {
 
 #[test]
 fn a_guess_runs_queries_early_and_the_turn_uses_their_result() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.turn = 1;
     assert!(requests(&caller.partial("嗯", 1)).is_empty());
     assert!(requests(&caller.partial("话费还有多少", 2)).is_empty(), "heard once is not stable");
@@ -195,7 +113,7 @@ fn a_guess_runs_queries_early_and_the_turn_uses_their_result() {
 
 #[test]
 fn a_guess_changes_nothing_and_orders_nothing() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     caller.turn += 1;
     for revision in 1..=4 {
         let outputs = caller.partial("好的", revision);
@@ -208,7 +126,7 @@ fn a_guess_changes_nothing_and_orders_nothing() {
 
 #[test]
 fn a_result_that_comes_while_the_caller_speaks_waits_for_the_words() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     let id = request(&caller.say("查话费")).id;
     caller.turn += 1;
     caller.partial("喂", 1);
@@ -220,7 +138,7 @@ fn a_result_that_comes_while_the_caller_speaks_waits_for_the_words() {
 
 #[test]
 fn a_person_is_within_reach_even_while_an_order_runs() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     let order = request(&caller.say("确认")).id;
     let outputs = caller.say("转人工");
     assert!(matches!(&acts(&outputs).last().expect("an act").act, Act::Transfer { target, .. } if target == "general"));
@@ -229,7 +147,7 @@ fn a_person_is_within_reach_even_while_an_order_runs() {
 
 #[test]
 fn a_failed_action_takes_its_error_branch() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     let id = request(&caller.say("查话费")).id;
     let outputs = caller.conversation.action_done(now(), id, Err(ActionFault::Timeout));
     assert!(text(&outputs).contains("查不到") && closes(&outputs));
@@ -237,7 +155,7 @@ fn a_failed_action_takes_its_error_branch() {
 
 #[test]
 fn completeness_follows_the_awaited_answer() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.turn = 1;
     assert_eq!(completeness(&caller.partial("我想", 1)), Completeness::Unfinished);
     assert_eq!(completeness(&caller.partial("我想换个套餐", 2)), Completeness::Complete);
@@ -254,7 +172,7 @@ fn completeness_follows_the_awaited_answer() {
 
 #[test]
 fn half_a_sentence_is_waited_for() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.turn += 1;
     let half = [
         "我想",
@@ -279,7 +197,7 @@ fn half_a_sentence_is_waited_for() {
 
 #[test]
 fn one_word_is_a_whole_answer_to_yes_or_no() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     caller.turn += 1;
     for (revision, text) in (1..).zip(["对", "嗯", "好的", "不是", "不用了", "可以"]) {
         assert_eq!(completeness(&caller.partial(text, revision)), Completeness::Complete, "{text}");
@@ -289,7 +207,7 @@ fn one_word_is_a_whole_answer_to_yes_or_no() {
 
 #[test]
 fn a_query_of_a_stable_guess_is_asked_once_and_counted() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.turn += 1;
     caller.partial("查话费", 1);
     let id = request(&caller.partial("查话费吧", 2)).id;
@@ -308,7 +226,7 @@ fn a_query_of_a_stable_guess_is_asked_once_and_counted() {
 
 #[test]
 fn a_number_that_may_go_on_is_not_called_complete() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.say("换套餐");
     caller.turn += 1;
     assert_eq!(completeness(&caller.partial("一百", 1)), Completeness::Unfinished);
@@ -318,7 +236,7 @@ fn a_number_that_may_go_on_is_not_called_complete() {
 
 #[test]
 fn secrets_are_spoken_as_personal_digits_and_masked_for_the_person() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.say("身份验证");
     let outputs = caller.say("三五七九二四");
     let spans: Vec<_> = acts(&outputs)
@@ -333,7 +251,7 @@ fn secrets_are_spoken_as_personal_digits_and_masked_for_the_person() {
 
 #[test]
 fn keys_answer_digit_by_digit() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.say("身份验证");
     caller.turn += 1;
     for key in "35792".chars() {
@@ -345,7 +263,7 @@ fn keys_answer_digit_by_digit() {
 
 #[test]
 fn an_interrupted_notice_is_said_again() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.event(CallEvent::BargeIn(Heard {
         clause: ClauseId(2),
         text: "您好，本次".to_owned().into(),
@@ -353,13 +271,13 @@ fn an_interrupted_notice_is_said_again() {
     }));
     let outputs = caller.say("换套餐");
     assert!(text(&outputs).starts_with("您好，本次通话会录音。"), "{}", text(&outputs));
-    let mut patient = Caller::new();
+    let mut patient = new();
     let whole =
         Heard { clause: ClauseId(2), text: "您好，本次通话会录音。".to_owned().into(), complete: true };
     patient.event(CallEvent::Heard(whole.clone()));
     assert!(!text(&patient.say("换套餐")).contains("录音"));
     // Stopped by a cough: the call has said it again by itself, whole.
-    let mut coughing = Caller::new();
+    let mut coughing = new();
     let cut = Heard { text: "您好，".to_owned().into(), complete: false, ..whole.clone() };
     coughing.event(CallEvent::BargeIn(cut));
     coughing.event(CallEvent::Heard(whole));
@@ -415,7 +333,7 @@ fn of_a_notice_that_the_voice_lost_that_clause_alone_is_said_again() {
 
 #[test]
 fn another_reading_is_used_when_the_first_makes_no_sense() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.turn = 1;
     let alternative =
         Alternative { text: "换套餐".to_owned().into(), pinyin: String::new().into(), confidence: 0.8 };
@@ -426,14 +344,14 @@ fn another_reading_is_used_when_the_first_makes_no_sense() {
 
 #[test]
 fn sound_without_words_is_answered() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     let outputs = caller.say("");
     assert!(text(&outputs).contains("没听清") && closes(&outputs), "{}", text(&outputs));
 }
 
 #[test]
 fn a_person_is_told_what_was_going_on() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     let outputs = caller.say("人工服务");
     let Act::Transfer { summary, .. } = &acts(&outputs).last().expect("an act").act else { panic!("a transfer") };
     for part in ["13800138000", "正在办：plan", "fee=59", "最后说：人工服务"] {
@@ -443,7 +361,7 @@ fn a_person_is_told_what_was_going_on() {
 
 #[test]
 fn a_call_starts_only_once() {
-    let mut caller = Caller::at_confirm();
+    let mut caller = at_confirm();
     let again = CallEvent::Started(CallStarted {
         call: CallId::new("c1"),
         bot: String::new(),
@@ -458,7 +376,7 @@ fn a_call_starts_only_once() {
 #[test]
 fn hostile_words_are_data() {
     for hostile in ["${crm}", "'; drop table", "{{fee}}", "<speak>", "\u{0}\u{202e}", &"换".repeat(5_000)] {
-        let mut caller = Caller::new();
+        let mut caller = new();
         let outputs = caller.say(hostile);
         assert!(closes(&outputs), "{hostile:.20}");
     }
@@ -466,7 +384,7 @@ fn hostile_words_are_data() {
 
 #[test]
 fn the_trace_holds_no_personal_data() {
-    let mut caller = Caller::new();
+    let mut caller = new();
     caller.say("身份验证");
     caller.say("三五七九二四");
     let trace: Vec<String> = caller.conversation.trace().map(|entry| entry.what.clone()).collect();

@@ -36,14 +36,14 @@ fn action(item: &Item<'_>, backends: &mut BTreeSet<String>, faults: &mut Faults)
     let filler = fields.take("filler").and_then(|item| filler(&item, faults));
     let safe = fields.take("safe").and_then(|item| item.flag(faults)).unwrap_or(false);
     let requires = fields.take("requires").map_or_else(Vec::new, |item| {
-        item.items(faults).iter().filter_map(|entry| one_of(entry, &["confirm"], faults)).collect()
+        item.items(faults).iter().filter_map(|entry| one_of(entry, &["confirm", "identity"], faults)).collect()
     });
     let args = fields.take("args").map_or_else(Vec::new, |item| arguments(&item, faults));
     let results = fields.take("result").map_or_else(Vec::new, |item| results(&item, faults));
     let idempotency = fields.take("idempotency").and_then(|item| template(&item, faults));
     let mock = fields.take("mock").map(|item| json(item.node));
     fields.finish(faults);
-    if safe && !requires.is_empty() {
+    if safe && requires.iter().any(|name| name == "confirm") {
         item.fault("is `safe` but `requires` a confirmation", "an action that changes something is not safe", faults);
     }
     if retries > 0 && !safe && idempotency.is_none() {
@@ -57,7 +57,8 @@ fn action(item: &Item<'_>, backends: &mut BTreeSet<String>, faults: &mut Faults)
         retries: u32::try_from(retries).unwrap_or(0),
         filler,
         safe,
-        requires_confirm: !requires.is_empty(),
+        requires_confirm: requires.iter().any(|name| name == "confirm"),
+        requires_identity: requires.iter().any(|name| name == "identity"),
         args,
         results,
         idempotency,

@@ -28,6 +28,8 @@ pub(crate) fn check(bot: &Bot, places: &Places, faults: &mut Faults) {
     check_intents(bot, places, faults);
     check_slots(bot, places, &names, faults);
     check_actions(bot, places, &names, faults);
+    check_prompts(bot, places, &names, faults);
+    check_guardrails(bot, places, &names, faults);
     for (i, flow) in bot.flows.iter().enumerate() {
         let file = places.flows.get(i).copied().unwrap_or_default();
         let mut checker = FlowChecker { bot, flow, file, names: &names, faults };
@@ -41,6 +43,8 @@ pub(crate) fn check(bot: &Bot, places: &Places, faults: &mut Faults) {
 /// Every name that an expression may read.
 fn variables(bot: &Bot) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> = BUILT_IN.into_iter().collect();
+    // `requires: [identity]` reads it, whoever fills it.
+    names.insert("identity");
     names.extend(bot.slots.keys().map(String::as_str));
     names.extend(bot.actions.values().flat_map(|action| action.results.iter().map(|(_, name)| name.as_str())));
     for step in bot.flows.iter().flat_map(|flow| &flow.steps) {
@@ -117,6 +121,34 @@ fn check_intents(bot: &Bot, places: &Places, faults: &mut Faults) {
         if !is_used {
             let suggestion = "let a flow be triggered by it, or remove it";
             faults.add(places.of(&path), &path, "nothing answers this intent", suggestion);
+        }
+    }
+}
+
+fn check_prompts(bot: &Bot, places: &Places, names: &BTreeSet<&str>, faults: &mut Faults) {
+    for (id, prompt) in &bot.prompts {
+        let path = format!("prompts.{id}");
+        for name in prompt.variants.iter().flat_map(super::template::Template::names) {
+            unknown_name(name, names, places.of(&path), &path, faults);
+        }
+    }
+}
+
+fn check_guardrails(bot: &Bot, places: &Places, names: &BTreeSet<&str>, faults: &mut Faults) {
+    let field = "policies.guardrails";
+    let place = places.of("policies");
+    for (rule, expr) in bot.guardrails.expressions() {
+        for name in expr.names() {
+            unknown_name(name, names, place, &format!("{field}.{rule}"), faults);
+        }
+    }
+    for name in bot.guardrails.pattern_names() {
+        unknown_name(name, names, place, &format!("{field}.never_say"), faults);
+    }
+    for flow in &bot.flows {
+        let path = format!("flows.{}", flow.id);
+        for name in flow.guard.iter().flat_map(|guard| guard.names()) {
+            unknown_name(name, names, places.of(&path), &format!("{path}.guard"), faults);
         }
     }
 }

@@ -4,7 +4,8 @@ use super::action::arguments;
 use super::expr::Expr;
 use super::fault::{Faults, Place, nearest};
 use super::listen::{Listen, listen};
-use super::model::{Choice, Flow, Op, Step};
+use super::model::{Choice, Flow, Op, Prompt, Step};
+use super::node::Data;
 use super::read::{Fields, Item};
 use super::slot::{expr, is_key, template, templates};
 use super::template::Template;
@@ -17,7 +18,12 @@ const VERBS: [&str; 12] =
 const OPEN: usize = usize::MAX;
 
 /// Reads every flow. `extra` are the nameless flows of global intents: intent and steps.
-pub(crate) fn read(sections: &[Item<'_>], extra: &[(String, Item<'_>)], faults: &mut Faults) -> Vec<Flow> {
+pub(crate) fn read(
+    sections: &[Item<'_>],
+    extra: &[(String, Item<'_>)],
+    prompts: &BTreeMap<String, Prompt>,
+    faults: &mut Faults,
+) -> Vec<Flow> {
     let mut entries = Vec::new();
     for section in sections {
         entries.extend(section.entries(faults));
@@ -29,9 +35,9 @@ pub(crate) fn read(sections: &[Item<'_>], extra: &[(String, Item<'_>)], faults: 
         }
         names.push((*id).to_owned());
     }
-    let mut flows: Vec<Flow> = entries.iter().map(|(id, item)| named(id, item, &names, faults)).collect();
+    let mut flows: Vec<Flow> = entries.iter().map(|(id, item)| named(id, item, &names, prompts, faults)).collect();
     for (intent, steps) in extra {
-        let mut compiler = Compiler::new(&names, faults);
+        let mut compiler = Compiler::new(&names, prompts, faults);
         compiler.steps(steps);
         compiler.emit(Op::Resume, steps.place());
         flows.push(compiler.finish(format!("@{intent}"), true));
@@ -39,13 +45,15 @@ pub(crate) fn read(sections: &[Item<'_>], extra: &[(String, Item<'_>)], faults: 
     flows
 }
 
-fn named(id: &str, item: &Item<'_>, names: &[String], faults: &mut Faults) -> Flow {
+fn named(id: &str, item: &Item<'_>, names: &[String], prompts: &BTreeMap<String, Prompt>, faults: &mut Faults) -> Flow {
     let Some(mut fields) = item.fields(faults) else {
-        return Compiler::new(names, faults).finish(id.to_owned(), false);
+        return Compiler::new(names, prompts, faults).finish(id.to_owned(), false);
     };
     let trigger = fields.take("trigger");
     let description = fields.take("description").and_then(|item| item.text(faults)).unwrap_or_default();
     let patience = fields.take("listen").map(|item| listen(&item, faults)).unwrap_or_default();
+    let guard = fields.take("guard").and_then(|item| expr(&item, faults));
+    let vars = fields.take("vars");
     let steps = fields.need("steps", faults);
     fields.finish(faults);
     let mut intents = Vec::new();
@@ -61,12 +69,18 @@ fn named(id: &str, item: &Item<'_>, names: &[String], faults: &mut Faults) -> Fl
         }
         fields.finish(faults);
     }
-    let mut compiler = Compiler::new(names, faults);
+    let mut compiler = Compiler::new(names, prompts, faults);
+    if let Some(vars) = vars {
+        // What a flow begins with is set by its first step.
+        let set = arguments(&vars, compiler.faults);
+        compiler.emit(Op::Set(set), vars.place());
+    }
     if let Some(steps) = steps {
         compiler.steps(&steps);
     }
     let mut flow = compiler.finish(id.to_owned(), false);
     flow.description = description;
+    flow.guard = guard;
     flow.listen = patience;
     flow.intents = intents;
     flow.key = key;
@@ -84,6 +98,7 @@ fn one_key(item: &Item<'_>, faults: &mut Faults) -> Option<String> {
 
 struct Compiler<'a> {
     names: &'a [String],
+    prompts: &'a BTreeMap<String, Prompt>,
     faults: &'a mut Faults,
     steps: Vec<Step>,
     labels: BTreeMap<String, usize>,
@@ -94,9 +109,10 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(names: &'a [String], faults: &'a mut Faults) -> Self {
+    fn new(names: &'a [String], prompts: &'a BTreeMap<String, Prompt>, faults: &'a mut Faults) -> Self {
         Self {
             names,
+            prompts,
             faults,
             steps: Vec::new(),
             labels: BTreeMap::new(),
@@ -134,9 +150,11 @@ impl<'a> Compiler<'a> {
             description: String::new(),
             intents: Vec::new(),
             key: None,
+            guard: None,
             listen: Listen::default(),
             steps: self.steps,
             collects,
+            labels: self.labels,
             is_global,
         }
     }
@@ -162,7 +180,11 @@ impl<'a> Compiler<'a> {
                 item.fault(format!("label `{label}` is used twice"), "", self.faults);
             }
         }
-        let verbs: Vec<&str> = VERBS.into_iter().filter(|verb| fields.has(verb)).collect();
+        let mut verbs: Vec<&str> = VERBS.into_iter().filter(|verb| fields.has(verb)).collect();
+        if verbs.contains(&"confirm") {
+            // Beside `confirm` it names the variable that takes the answer.
+            verbs.retain(|verb| *verb != "set");
+        }
         match verbs.as_slice() {
             [verb] => {
                 self.manners(verb, &mut fields);
@@ -229,9 +251,31 @@ impl<'a> Compiler<'a> {
     }
 
     fn say(&mut self, place: Place, fields: &mut Fields<'_>) {
-        let variants = fields.take("say").map_or_else(Vec::new, |item| templates(&item, self.faults));
+        let Some(item) = fields.take("say") else { return };
         let must_say = fields.take("must_say").and_then(|item| item.flag(self.faults)).unwrap_or(false);
-        self.emit(Op::Say { variants, must_say }, place);
+        if let Some(id) = self.prompt_id(&item) {
+            // A prompt brings its own manners.
+            self.interruptible = true;
+            self.emit(Op::Prompt(id), place);
+            return;
+        }
+        let variants = templates(&item, self.faults);
+        let interruptible = self.interruptible;
+        self.emit(Op::Say(Prompt { variants, must_say, interruptible }), place);
+    }
+
+    /// The prompt that a `say` names. What looks like a name and is none is a slip, not something to be said.
+    fn prompt_id(&mut self, item: &Item<'_>) -> Option<String> {
+        let Data::Text(text) = &item.node.data else { return None };
+        if self.prompts.contains_key(text) {
+            return Some(text.clone());
+        }
+        let is_name = text.contains('_') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if is_name {
+            let suggestion = nearest(text, self.prompts.keys().map(String::as_str));
+            item.fault(format!("there is no prompt `{text}`"), suggestion, self.faults);
+        }
+        None
     }
 
     fn collect(&mut self, place: Place, fields: &mut Fields<'_>) {
@@ -351,12 +395,12 @@ pub(crate) fn names_of(op: &Op) -> Vec<&str> {
         args.iter().flat_map(|(_, expr)| expr.names().iter().map(String::as_str))
     }
     match op {
-        Op::Say { variants, .. } => variants.iter().flat_map(Template::names).collect(),
+        Op::Say(prompt) => prompt.variants.iter().flat_map(Template::names).collect(),
         Op::Collect { when, .. } => when.iter().flat_map(|expr| expr.names().iter().map(String::as_str)).collect(),
         Op::Confirm { text, .. } => text.names().collect(),
         Op::Call { args, .. } | Op::Set(args) => of_args(args).collect(),
         Op::If { condition, .. } => condition.names().iter().map(String::as_str).collect(),
         Op::Choose { prompt, again, .. } => prompt.iter().chain(again).flat_map(Template::names).collect(),
-        Op::Enter { .. } | Op::Jump(_) | Op::Handoff(_) | Op::End(_) | Op::Resume => Vec::new(),
+        Op::Enter { .. } | Op::Jump(_) | Op::Handoff(_) | Op::End(_) | Op::Resume | Op::Prompt(_) => Vec::new(),
     }
 }

@@ -52,6 +52,12 @@ impl Listen {
     }
 }
 
+/// Reads a `no_input_ms` that stands by itself, within the same limits as in `listen`.
+pub(crate) fn no_input(item: &Item<'_>, faults: &mut Faults) -> Option<Duration> {
+    let ms = item.whole(NO_INPUT.1, faults)?;
+    Some(Duration::from_millis(ms.unsigned_abs()))
+}
+
 /// Reads one `listen` mapping.
 pub(crate) fn listen(item: &Item<'_>, faults: &mut Faults) -> Listen {
     let Some(mut fields) = item.fields(faults) else { return Listen::default() };

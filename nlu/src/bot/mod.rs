@@ -6,8 +6,11 @@
 //! entities: {name: {kind: money | data_size | phone | digits | date | time | datetime | list, ..}}
 //! slots:    {name: {type, ask, reprompt, validate: {expr, say}, confirm, confirm_say, dtmf, sensitive, keep, max_tries}}
 //! actions:  {name: {http: {get | post}, timeout_ms, retries, filler, safe, requires, args, result, idempotency, mock}}
-//! policies: {no_input, no_match, global_intents, repair, handoff, wait_say}
-//! flows:    {id: {trigger: {intents, dtmf, event}, description, listen, steps}}
+//! prompts:  {id: {say, must_say, barge_in}}
+//! policies: {no_input, no_match, global_intents, repair, handoff, wait_say, guardrails}
+//! guardrail: {must_say: prompt, before: label | first_reply} | {never_say: regex, until} | {never_call: action, unless}
+//!           | {max_turns} | {max_pitch, flow}
+//! flows:    {id: {trigger: {intents, dtmf, event}, guard, vars, description, listen, steps}}
 //! step:     say | collect | confirm | call | if | choose | set | flow | goto | handoff | end | resume, each with `label`;
 //!           say, collect, confirm and choose with `barge_in`, and all that ask with `listen`
 //! listen:   {complete_ms, unknown_ms, unfinished_ms, no_input_ms}
@@ -21,11 +24,13 @@ mod check;
 pub(crate) mod expr;
 pub(crate) mod fault;
 mod flow;
+pub(crate) mod guardrail;
 pub(crate) mod listen;
 pub(crate) mod model;
 mod nlu;
 pub(crate) mod node;
 mod policy;
+mod prompt;
 mod read;
 mod slot;
 pub(crate) mod sources;
@@ -43,7 +48,7 @@ use sources::Sources;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const SECTIONS: [&str; 7] = ["bot", "nlu", "entities", "slots", "actions", "policies", "flows"];
+const SECTIONS: [&str; 8] = ["bot", "nlu", "entities", "slots", "actions", "prompts", "policies", "flows"];
 
 /// A bot file larger than this is refused unread.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -90,8 +95,13 @@ impl Bot {
         let slots = slot::slots(&sections.of("slots"), &entities, &mut faults);
         let mut backends = BTreeSet::new();
         let actions = action::read(&sections.of("actions"), &mut backends, &mut faults);
-        let policy::Read { mut policies, global } = policy::read(&sections.of("policies"), &mut faults);
-        let flows = flow::read(&sections.of("flows"), &global, &mut faults);
+        let prompts = prompt::read(&sections.of("prompts"), &mut faults);
+        let policy::Read { mut policies, global, guardrails } = policy::read(&sections.of("policies"), &mut faults);
+        let flows = flow::read(&sections.of("flows"), &global, &prompts, &mut faults);
+        let guardrails = guardrails.map(|item| {
+            let names = guardrail::Names { prompts: &prompts, actions: &actions, flows: &flows };
+            guardrail::read(&item, &names, &mut faults)
+        });
         let named = flows.len() - global.len();
         policies.global = global.iter().enumerate().map(|(i, (intent, _))| (intent.clone(), named + i)).collect();
         let entry = flows.iter().position(|flow| flow.id == head.entry.0);
@@ -109,6 +119,8 @@ impl Bot {
             context_boost: nlu.context_boost,
             slots,
             actions,
+            prompts,
+            guardrails: guardrails.unwrap_or_default(),
             policies,
             flows,
             backends,
@@ -228,7 +240,7 @@ fn head(sections: &Sections<'_>, faults: &mut Faults) -> Option<Head> {
         let name = item.text(faults)?;
         name.parse().map_err(|_| item.fault(format!("`{name}` is not a time zone"), "Asia/Shanghai", faults)).ok()
     });
-    let no_input = fields.take("no_input_ms").and_then(|item| item.millis(faults));
+    let no_input = fields.take("no_input_ms").and_then(|item| listen::no_input(&item, faults));
     let listen = fields.take("listen").map(|item| listen::listen(&item, faults)).unwrap_or_default();
     fields.finish(faults);
     let no_input = listen.no_input.or(no_input);

@@ -1,6 +1,7 @@
 //! A compiled bot: everything in it was checked, so that the engine never meets an unknown name.
 
 use super::expr::Expr;
+use super::guardrail::Guardrails;
 use super::listen::Listen;
 use super::template::Template;
 use crate::entity::Kind;
@@ -24,6 +25,8 @@ pub struct Bot {
     pub(crate) context_boost: f32,
     pub(crate) slots: BTreeMap<String, Slot>,
     pub(crate) actions: BTreeMap<String, Action>,
+    pub(crate) prompts: BTreeMap<String, Prompt>,
+    pub(crate) guardrails: Guardrails,
     pub(crate) policies: Policies,
     pub(crate) flows: Vec<Flow>,
     pub(crate) backends: BTreeSet<String>,
@@ -140,6 +143,8 @@ pub(crate) struct Action {
     /// A pure query: it may run on a partial and be repeated.
     pub safe: bool,
     pub requires_confirm: bool,
+    /// The caller must have been identified: the variable `identity` is true.
+    pub requires_identity: bool,
     pub args: Vec<(String, Expr)>,
     /// JSON pointer-like path (dots) in the answer -> variable.
     pub results: Vec<(String, String)>,
@@ -161,6 +166,14 @@ pub enum Method {
     Get,
     /// POST: arguments travel as a JSON object.
     Post,
+}
+
+/// A text with a name, and its manners.
+#[derive(Clone, Debug)]
+pub(crate) struct Prompt {
+    pub variants: Vec<Template>,
+    pub must_say: bool,
+    pub interruptible: bool,
 }
 
 /// What is said while an action is slow.
@@ -229,11 +242,15 @@ pub(crate) struct Flow {
     pub description: String,
     pub intents: Vec<String>,
     pub key: Option<String>,
+    /// The flow is entered only while this holds.
+    pub guard: Option<Expr>,
     /// How patient the bot is with answers in this flow.
     pub listen: Listen,
     pub steps: Vec<Step>,
     /// Slots that its steps collect.
     pub collects: Vec<String>,
+    /// The steps that have a label.
+    pub labels: BTreeMap<String, usize>,
     /// The steps of a global intent: they interrupt and resume.
     pub is_global: bool,
 }
@@ -252,18 +269,54 @@ pub(crate) struct Step {
 /// What a step does.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Say { variants: Vec<Template>, must_say: bool },
-    Collect { slot: String, when: Option<Expr> },
-    Confirm { text: Template, set: Option<String>, yes: usize, no: usize },
-    Call { action: String, args: Vec<(String, Expr)>, ok: usize, error: Option<usize> },
-    If { condition: Expr, otherwise: usize },
-    Choose { prompt: Option<Template>, again: Option<Template>, options: Vec<Choice> },
+    Say(Prompt),
+    /// Says the prompt of this name.
+    Prompt(String),
+    Collect {
+        slot: String,
+        when: Option<Expr>,
+    },
+    Confirm {
+        text: Template,
+        set: Option<String>,
+        yes: usize,
+        no: usize,
+    },
+    Call {
+        action: String,
+        args: Vec<(String, Expr)>,
+        ok: usize,
+        error: Option<usize>,
+    },
+    If {
+        condition: Expr,
+        otherwise: usize,
+    },
+    Choose {
+        prompt: Option<Template>,
+        again: Option<Template>,
+        options: Vec<Choice>,
+    },
     Set(Vec<(String, Expr)>),
-    Enter { flow: usize, returns: bool },
+    Enter {
+        flow: usize,
+        returns: bool,
+    },
     Jump(usize),
     Handoff(String),
     End(String),
     Resume,
+}
+
+impl Op {
+    /// What a step that only speaks says, whether it stands there or is named.
+    pub fn prompt<'a>(&'a self, bot: &'a Bot) -> Option<&'a Prompt> {
+        match self {
+            Self::Say(prompt) => Some(prompt),
+            Self::Prompt(id) => bot.prompts.get(id),
+            _ => None,
+        }
+    }
 }
 
 /// One answer that a `choose` step awaits.

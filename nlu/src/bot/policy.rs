@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Read<'a> {
     pub policies: Policies,
     pub global: Vec<(String, Item<'a>)>,
+    /// Read once the flows that they speak of are known.
+    pub guardrails: Option<Item<'a>>,
 }
 
 fn fixed(text: &str) -> Template {
@@ -49,6 +51,7 @@ fn defaults() -> Policies {
 pub(crate) fn read<'a>(sections: &[Item<'a>], faults: &mut Faults) -> Read<'a> {
     let mut policies = defaults();
     let mut global = Vec::new();
+    let mut guardrails = None;
     for (i, section) in sections.iter().enumerate() {
         if i > 0 {
             section.fault("is declared in two files", "put all policies in one", faults);
@@ -72,9 +75,10 @@ pub(crate) fn read<'a>(sections: &[Item<'a>], faults: &mut Faults) -> Read<'a> {
         if let Some(say) = fields.take("wait_say").and_then(|item| template(&item, faults)) {
             policies.wait_say = say;
         }
+        guardrails = fields.take("guardrails").or(guardrails);
         fields.finish(faults);
     }
-    Read { policies, global }
+    Read { policies, global, guardrails }
 }
 
 fn ladder(item: &Item<'_>, faults: &mut Faults) -> Vec<Rung> {

@@ -122,6 +122,17 @@ impl Template {
         self.join(scope, |value| value.plain())
     }
 
+    /// As text in which `write` makes something of each value; `missing` stands for those that cannot be told.
+    pub fn filled(&self, scope: &dyn Scope, write: impl Fn(String) -> String, missing: &str) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Hole { expr, .. } => {
+                expr.eval(scope).map_or_else(|_| missing.to_owned(), |value| write(value.plain()))
+            }
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// As a URL: everything but the first hole (the back end's base address) and the fixed text is percent-encoded.
     pub fn url(&self, scope: &dyn Scope) -> Result<String, ExprError> {
         let mut is_base = matches!(self.pieces.first(), Some(Piece::Hole { .. }));

@@ -15,6 +15,9 @@ impl Machine<'_> {
         if let Some(best) = &best {
             self.state.note(format!("heard {} {:.2}: {}", best.intent, best.margin, command.name()));
         }
+        if self.count_turn() {
+            return self.transfer("");
+        }
         match &command {
             Command::Unknown { near } => return self.no_match_near(near),
             Command::Clarify(options) => return self.clarify(options.clone()),
@@ -48,7 +51,7 @@ impl Machine<'_> {
                     self.state.set(self.assistant, name, Value::Bool(is_yes));
                 }
                 if is_yes {
-                    self.agree();
+                    self.agree(None);
                 }
                 self.jump(if is_yes { *yes } else { *no });
                 self.run(Entry::Fresh);
@@ -56,7 +59,7 @@ impl Machine<'_> {
             Waiting::SlotConfirm(name) => {
                 if is_yes {
                     self.settle(&name);
-                    self.agree();
+                    self.agree(Some(name));
                 } else {
                     self.state.slots.remove(&name);
                     if self.count_try(&name) {
@@ -124,6 +127,9 @@ impl Machine<'_> {
         if self.state.stack.len() > 1 && !is_free && !is_allowed || self.state.stack.len() >= STACK_MAX {
             self.say_or_log(&bot.policies.refuse_say);
             return self.run(Entry::Again);
+        }
+        if !self.may_enter(flow) {
+            return self.no_match();
         }
         for (slot, value, confidence) in values {
             self.fill(&slot, value, confidence);

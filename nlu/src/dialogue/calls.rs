@@ -1,10 +1,11 @@
 //! Calling back ends: the barrier in front of what cannot be undone, and results on their way back.
 
+use super::guard::StepError;
 use super::machine::Machine;
-use super::state::{Agreement, Waiting};
+use super::state::{Agreement, Cause, State, Waiting};
 use super::{ActionOutcome, ActionRequest, Await, Output, Prefetch};
-use crate::bot::expr::{Expr, ExprError};
-use crate::bot::model::Op;
+use crate::bot::expr::Expr;
+use crate::bot::model::{Action, Op};
 use crate::value::Value;
 
 /// Queries that the guesses of one turn may send.
@@ -18,20 +19,26 @@ impl Machine<'_> {
         args: &[(String, Expr)],
         ok: usize,
         error: Option<usize>,
-    ) -> Result<(), ExprError> {
+    ) -> Result<(), StepError> {
         let Some(action) = self.assistant.bot.actions.get(name) else {
             self.jump(ok);
             return Ok(());
         };
-        if action.requires_confirm && !self.take_agreement(name) {
-            tracing::error!(action = name, "refused: the action requires a confirmation and has none for these values");
-            self.state.note(format!("refuse {name}"));
+        if let Some(reason) = self.bars_call(name, args) {
+            tracing::error!(action = name, reason, "refused to call the action");
+            self.state.note(format!("refuse {name}: {reason}"));
             self.after_error(error);
             return Ok(());
         }
         if self.is_speculative && !action.safe {
             self.is_blocked = true;
             return Ok(());
+        }
+        if action.requires_confirm
+            && let Some(at) = self.state.agreement_for(action, args)
+        {
+            // It holds for one action.
+            self.state.stack[at].agreed = None;
         }
         let request = ActionRequest::build(name, action, args, &self.scope())?;
         self.state.note(format!("call {name}"));
@@ -66,22 +73,6 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Looks for an agreement on the stack that covers the action's inputs, and uses it up.
-    fn take_agreement(&mut self, name: &str) -> bool {
-        let Some(action) = self.assistant.bot.actions.get(name) else { return false };
-        let inputs: Vec<&str> = action.inputs().collect();
-        let values = self.state.values();
-        let covers = |agreed: &Agreement| inputs.iter().all(|input| agreed.values.get(*input) == values.get(*input));
-        let frame = self.state.stack.iter_mut().rev().find(|frame| frame.agreed.as_ref().is_some_and(covers));
-        match frame {
-            Some(frame) => {
-                frame.agreed = None;
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Takes an action's result and places the flow behind its step; the caller runs on.
     pub fn take_result(&mut self, outcome: &ActionOutcome) {
         let Some(Op::Call { action, ok, error, .. }) = self.state.op(self.assistant) else { return };
@@ -102,5 +93,28 @@ impl Machine<'_> {
                 self.after_error(*error);
             }
         }
+    }
+}
+
+impl State {
+    /// Where on the stack an agreement covers everything that the action's request depends on. What was agreed to
+    /// before the caller turned to something else is no agreement to that.
+    pub fn agreement_for(&self, action: &Action, args: &[(String, Expr)]) -> Option<usize> {
+        let added = args.iter().flat_map(|(_, expr)| expr.names().iter().map(String::as_str));
+        let inputs: Vec<&str> = action.inputs().chain(added).collect();
+        let values = self.values();
+        let covers = |agreed: &Agreement| {
+            agreed.slot.as_ref().is_none_or(|slot| inputs.contains(&slot.as_str()))
+                && inputs.iter().all(|input| agreed.values.get(*input) == values.get(*input))
+        };
+        for (at, frame) in self.stack.iter().enumerate().rev() {
+            if frame.agreed.as_ref().is_some_and(covers) {
+                return Some(at);
+            }
+            if frame.cause == Cause::Digression {
+                return None;
+            }
+        }
+        None
     }
 }

@@ -1,6 +1,7 @@
 //! From words to one command. Nothing is changed here: partials are interpreted in the same way as finals.
 
 use super::Assistant;
+use super::guard::is_open;
 use super::state::{State, StateScope, Waiting};
 use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
 use crate::entity::{self, Found, Mode, polarity};
@@ -134,7 +135,8 @@ impl Interpreter<'_> {
     fn leads_somewhere(&self, intent: &str) -> bool {
         let bot = &self.assistant.bot;
         let in_rules = |rule: &HandoffRule| matches!(rule, HandoffRule::Intent { id, .. } if id == intent);
-        bot.flow_of_intent(intent).is_some()
+        let scope = StateScope { assistant: self.assistant, state: self.state, now: self.now };
+        bot.flow_of_intent(intent).is_some_and(|flow| is_open(bot.flows[flow].guard.as_ref(), &scope))
             || bot.policies.global.contains_key(intent)
             || bot.policies.handoff.rules.iter().any(in_rules)
     }

@@ -12,6 +12,9 @@ const KEYS_MAX: usize = 32;
 impl Machine<'_> {
     /// Takes keys in the order in which they were pressed.
     pub fn press(&mut self, keys: &str) {
+        if self.count_turn() {
+            return self.transfer("");
+        }
         for key in keys.chars().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')).take(KEYS_MAX) {
             if matches!(self.state.waiting, Waiting::Over | Waiting::Action(_)) || self.is_blocked {
                 return;

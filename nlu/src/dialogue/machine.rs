@@ -1,11 +1,13 @@
 //! Executes steps until the conversation waits for something.
 
+use super::guard::StepError;
 use super::interpret::needs_confirm;
 use super::reply::clauses;
 use super::state::{Agreement, Cause, Filled, Frame, STACK_MAX, State, StateScope, Waiting};
 use super::{Assistant, Output, Prefetch, Speculation};
-use crate::bot::expr::{Expr, ExprError};
-use crate::bot::model::{Op, SlotConfirm};
+use crate::bot::expr::Expr;
+use crate::bot::guardrail::Before;
+use crate::bot::model::{Op, Prompt, SlotConfirm};
 use crate::bot::template::Template;
 use crate::entity::Kind;
 use crate::value::Value;
@@ -53,7 +55,9 @@ impl Machine<'_> {
     /// Enters the bot's first flow.
     pub fn start(&mut self) {
         let entry = self.assistant.bot.entry;
-        self.push(entry, Cause::Step);
+        if self.may_enter(entry) {
+            self.push(entry, Cause::Step);
+        }
         self.run(Entry::Fresh);
     }
 
@@ -94,15 +98,19 @@ impl Machine<'_> {
         self.give_up();
     }
 
-    fn step(&mut self, op: &Op, entry: Entry) -> Result<(), ExprError> {
+    fn step(&mut self, op: &Op, entry: Entry) -> Result<(), StepError> {
+        if let Some(frame) = self.state.stack.last()
+            && entry == Entry::Fresh
+        {
+            self.say_due(&Before::Step { flow: frame.flow, at: frame.pc });
+        }
         match op {
-            Op::Say { variants, must_say } => {
-                self.state.variant = self.state.variant.wrapping_add(1);
-                #[expect(clippy::cast_possible_truncation, reason = "below the number of variants")]
-                let index = (self.state.variant % variants.len().max(1) as u64) as usize;
-                if let Some(text) = variants.get(index) {
-                    self.say_with(text, *must_say)?;
-                }
+            Op::Say(prompt) => {
+                self.say_variant(prompt)?;
+                self.advance();
+            }
+            Op::Prompt(id) => {
+                self.say_prompt(id)?;
                 self.advance();
             }
             Op::Collect { slot, when } => {
@@ -156,6 +164,9 @@ impl Machine<'_> {
             return self.give_up();
         }
         self.advance();
+        if !self.may_enter(flow) {
+            return;
+        }
         if returns {
             self.push(flow, Cause::Step);
         } else if let Some(frame) = self.state.stack.last_mut() {
@@ -209,11 +220,11 @@ impl Machine<'_> {
         }
     }
 
-    fn holds(&self, when: Option<&Expr>) -> Result<bool, ExprError> {
-        when.map_or(Ok(true), |expr| expr.holds(&self.scope()))
+    fn holds(&self, when: Option<&Expr>) -> Result<bool, StepError> {
+        Ok(when.map_or(Ok(true), |expr| expr.holds(&self.scope()))?)
     }
 
-    fn collect(&mut self, name: &str) -> Result<(), ExprError> {
+    fn collect(&mut self, name: &str) -> Result<(), StepError> {
         let Some(slot) = self.assistant.bot.slots.get(name) else {
             self.advance();
             return Ok(());
@@ -276,17 +287,36 @@ impl Machine<'_> {
         self.assistant.bot.slots.get(name).is_some_and(|slot| *tries >= slot.tries_max)
     }
 
-    /// The caller agreed to what was read out; holds for one action with the same values.
-    pub fn agree(&mut self) {
+    /// The caller agreed to what was read out; holds for one action with the same values, and when it was a slot's
+    /// value that was read out, for one that takes it.
+    pub fn agree(&mut self, slot: Option<String>) {
         let values = self.state.values();
         if let Some(frame) = self.state.stack.last_mut() {
-            frame.agreed = Some(Agreement { values });
+            frame.agreed = Some(Agreement { slot, values });
         }
     }
 
-    /// Says a text in clauses.
-    pub fn say(&mut self, text: &Template) -> Result<(), ExprError> {
-        self.say_with(text, false)
+    /// Says a text in clauses, one that the step cannot do without.
+    pub fn say(&mut self, text: &Template) -> Result<(), StepError> {
+        if self.say_with(text, false)? { Ok(()) } else { Err(StepError::Barred) }
+    }
+
+    /// Says a prompt by its name.
+    pub fn say_prompt(&mut self, id: &str) -> Result<(), StepError> {
+        let Some(prompt) = self.assistant.bot.prompts.get(id) else { return Ok(()) };
+        self.state.said_prompts.insert(id.to_owned());
+        self.say_variant(prompt)
+    }
+
+    /// Says one of a prompt's variants; what a guardrail bars is left out.
+    fn say_variant(&mut self, prompt: &Prompt) -> Result<(), StepError> {
+        self.state.variant = self.state.variant.wrapping_add(1);
+        #[expect(clippy::cast_possible_truncation, reason = "below the number of variants")]
+        let index = (self.state.variant % prompt.variants.len().max(1) as u64) as usize;
+        let before = std::mem::replace(&mut self.interruptible, prompt.interruptible);
+        let said = prompt.variants.get(index).map(|text| self.say_with(text, prompt.must_say));
+        self.interruptible = before;
+        said.transpose().map(|_| ())
     }
 
     /// Says a text whose failure must not stop the flow.
@@ -296,8 +326,13 @@ impl Machine<'_> {
         }
     }
 
-    fn say_with(&mut self, text: &Template, must_say: bool) -> Result<(), ExprError> {
+    /// Says a text unless a guardrail bars it; whether it was said.
+    fn say_with(&mut self, text: &Template, must_say: bool) -> Result<bool, StepError> {
         let spans = text.spans(&self.scope())?;
+        if self.is_barred(&spans) {
+            self.state.note("refuse to say".to_owned());
+            return Ok(false);
+        }
         let says: Vec<Say> = clauses(&spans, self.interruptible, must_say);
         if must_say {
             // Full means that the gateway never reports what it played; the newest matter most.
@@ -306,7 +341,7 @@ impl Machine<'_> {
             self.state.must_say.drain(..excess);
         }
         self.acts.extend(says.into_iter().map(Act::Say));
-        Ok(())
+        Ok(true)
     }
 
     /// Waits for the caller.

@@ -8,6 +8,7 @@ mod apply;
 mod assistant;
 mod calls;
 mod completeness;
+mod guard;
 mod interpret;
 mod keys;
 mod machine;
@@ -23,6 +24,7 @@ pub use request::{ActionFault, ActionOutcome, ActionRequest, Await};
 pub use state::TraceEntry;
 
 use crate::bot::expr::Scope as _;
+use crate::bot::guardrail::Before;
 use crate::utterance::Utterance;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use hualu_core::dialogue::{Act, CallEvent, CallInput, Completeness, Heard, Hypothesis, Say, TurnAct, Understanding};
@@ -143,6 +145,8 @@ impl Conversation {
             return Vec::new();
         }
         state.turn = turn;
+        state.is_answering |=
+            matches!(input.event, CallEvent::Final { .. } | CallEvent::Keys(_) | CallEvent::Silence(_));
         match input.event {
             CallEvent::Started(_) | CallEvent::HangUp { .. } => Vec::new(),
             CallEvent::Heard(heard) => {
@@ -301,6 +305,9 @@ impl Conversation {
             speculation: &mut self.speculation,
             next_request: &mut self.next_request,
         };
+        if machine.state.is_answering {
+            machine.say_due(&Before::FirstReply);
+        }
         run(&mut machine);
         let (mut acts, requests) = (machine.acts, machine.requests);
         sound(&mut acts, &self.assistant.pronouncer);

@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use hualu_core::TurnId;
 use hualu_core::dialogue::{CallStarted, Say, SayAs};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many transitions are kept.
 const TRACE_MAX: usize = 256;
@@ -40,6 +40,8 @@ pub(super) enum Cause {
 /// A confirmation holds for the values that were read out, and for one action.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Agreement {
+    /// The slot that was agreed to: the agreement is for an action that takes it. `None` is for any action.
+    pub slot: Option<String>,
     /// Every value at the time of the answer.
     pub values: BTreeMap<String, Value>,
 }
@@ -85,6 +87,11 @@ pub(super) struct Counters {
     pub no_match: u32,
     pub intents: BTreeMap<String, u32>,
     pub slot_tries: BTreeMap<String, u32>,
+    /// How often flows with an offer were entered.
+    pub pitches: BTreeMap<usize, u32>,
+    /// The caller's turns, and the last one counted.
+    pub turns: u32,
+    pub counted: Option<TurnId>,
 }
 
 /// One transition, without personal data.
@@ -114,6 +121,10 @@ pub(super) struct State {
     pub must_say: Vec<Say>,
     /// Of these, those that were stopped or never begun, to be said with the next reply.
     pub owed: Vec<Say>,
+    /// The prompts that were said, by name.
+    pub said_prompts: BTreeSet<String>,
+    /// The caller has said or pressed something, or kept silent when asked.
+    pub is_answering: bool,
     /// Keys of an answer that is not complete.
     pub keys: String,
     /// A flow that the caller turned to has ended.
@@ -140,6 +151,8 @@ impl State {
             said: Vec::new(),
             must_say: Vec::new(),
             owed: Vec::new(),
+            said_prompts: BTreeSet::new(),
+            is_answering: false,
             keys: String::new(),
             is_served: false,
             finished: Vec::new(),
@@ -219,7 +232,9 @@ impl Scope for StateScope<'_> {
                 ("ani".to_owned(), text(call.caller.reveal())),
                 ("dnis".to_owned(), text(call.called.reveal())),
             ])),
-            "vars" => Value::Map(call.variables.iter().map(|(key, value)| (key.clone(), text(value))).collect()),
+            "vars" => Value::Map(
+                call.variables.iter().map(|(key, value)| (key.clone(), Value::from_variable(value))).collect(),
+            ),
             _ => self.assistant.backends.get(name).map_or(Value::Null, |base| text(base)),
         }
     }
@@ -247,5 +262,11 @@ impl Scope for StateScope<'_> {
 
     fn zone(&self) -> Tz {
         self.assistant.bot.zone
+    }
+
+    fn confirmed(&self) -> BTreeSet<String> {
+        let actions = self.assistant.bot.actions.iter();
+        let agreed = actions.filter(|(_, action)| self.state.agreement_for(action, &[]).is_some());
+        agreed.map(|(name, _)| name.clone()).collect()
     }
 }

@@ -38,8 +38,9 @@ impl Linter<'_> {
         while let Some(step) = flow.steps.get(at) {
             at += 1;
             match &step.op {
-                Op::Say { variants, .. } => {
-                    let skeletons = variants.iter().map(crate::bot::template::Template::skeleton);
+                Op::Say(_) | Op::Prompt(_) => {
+                    let variants = step.op.prompt(self.bot).map(|prompt| prompt.variants.as_slice());
+                    let skeletons = variants.unwrap_or_default().iter().map(crate::bot::template::Template::skeleton);
                     texts.extend(common(skeletons.collect()));
                 }
                 Op::Confirm { text, .. } => {
