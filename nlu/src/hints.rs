@@ -151,7 +151,7 @@ impl Hints {
                     }
                 }
             }
-            Kind::DataSize | Kind::Phone | Kind::Digits { .. } | Kind::Date | Kind::Time | Kind::DateTime => {}
+            _ => {}
         }
     }
 

@@ -6,10 +6,24 @@ use super::model::{Keys, ListEntry, Slot, SlotConfirm};
 use super::nlu::{list, scalar};
 use super::read::{Fields, Item};
 use super::template::Template;
-use crate::entity::Kind;
+use crate::entity::{Bias, Kind};
 use std::collections::BTreeMap;
 
-const KINDS: [&str; 8] = ["money", "data_size", "phone", "digits", "date", "time", "datetime", "list"];
+const KINDS: [&str; 13] = [
+    "money",
+    "data_size",
+    "phone",
+    "digits",
+    "id_number",
+    "id_tail",
+    "date",
+    "month",
+    "time",
+    "datetime",
+    "address",
+    "list",
+    "regex",
+];
 
 /// Reads every entity: name -> kind.
 pub(crate) fn entities(
@@ -34,8 +48,15 @@ fn entity(item: &Item<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, faults: &mu
     let name = kind_item.text(faults)?;
     let kind = match name.as_str() {
         "digits" => Some(digits(&mut fields, faults)),
+        "id_tail" => Some(id_tail(&mut fields, faults)),
         "list" => list_kind(item, &mut fields, lists, faults),
+        "address" => Some(address(&mut fields, lists, faults)),
+        "regex" => regex(&mut fields, faults),
         name => plain_kind(name),
+    };
+    let kind = match (kind, fields.take("bias")) {
+        (Some(kind), Some(item)) => Some(biased(kind, &item, faults)),
+        (kind, _) => kind,
     };
     if kind.is_none() && !KINDS.contains(&name.as_str()) {
         kind_item.fault(format!("unknown kind `{name}`"), nearest(&name, KINDS), faults);
@@ -50,11 +71,60 @@ fn plain_kind(name: &str) -> Option<Kind> {
         "data_size" => Kind::DataSize,
         "phone" => Kind::Phone,
         "digits" => Kind::Digits { len_min: 1, len_max: 32 },
-        "date" => Kind::Date,
+        "id_number" => Kind::IdNumber,
+        "id_tail" => Kind::IdTail { len: 4 },
+        "date" => Kind::Date(Bias::Future),
+        // A month is asked for to look something up.
+        "month" => Kind::Month(Bias::Past),
         "time" => Kind::Time,
-        "datetime" => Kind::DateTime,
+        "datetime" => Kind::DateTime(Bias::Future),
+        "address" => Kind::address(None),
         _ => return None,
     })
+}
+
+/// `bias: past` or `future`, for kinds that have two sides.
+fn biased(kind: Kind, item: &Item<'_>, faults: &mut Faults) -> Kind {
+    let bias = match one_of(item, &["past", "future"], faults).as_deref() {
+        Some("past") => Bias::Past,
+        Some(_) => Bias::Future,
+        None => return kind,
+    };
+    kind.with_bias(bias).unwrap_or_else(|| {
+        item.fault("has no past and future", "only date, month and datetime have a `bias`", faults);
+        kind
+    })
+}
+
+fn id_tail(fields: &mut Fields<'_>, faults: &mut Faults) -> Kind {
+    let len = fields.take("length").and_then(|item| item.whole(2..=12, faults)).unwrap_or(4);
+    Kind::IdTail { len: u8::try_from(len).unwrap_or(4) }
+}
+
+fn regex(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Kind> {
+    let item = fields.need("pattern", faults)?;
+    let source = item.text(faults)?;
+    Kind::regex(&source).map_err(|reason| item.fault(reason, "", faults)).ok()
+}
+
+/// The regions of an address are a list of the bot's: `list: districts`.
+fn address(fields: &mut Fields<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, faults: &mut Faults) -> Kind {
+    let regions = fields.take("list").and_then(|name| named_list(&name, lists, faults));
+    Kind::address(regions.map(|regions| regions.into_iter().map(|entry| (entry.value, entry.spoken)).collect()))
+}
+
+fn named_list(
+    name: &Item<'_>,
+    lists: &BTreeMap<String, Vec<ListEntry>>,
+    faults: &mut Faults,
+) -> Option<Vec<ListEntry>> {
+    let id = name.text(faults)?;
+    let found = lists.get(&id).cloned();
+    if found.is_none() {
+        let suggestion = nearest(&id, lists.keys().map(String::as_str));
+        name.fault(format!("there is no list `{id}`"), suggestion, faults);
+    }
+    found
 }
 
 fn digits(fields: &mut Fields<'_>, faults: &mut Faults) -> Kind {
@@ -77,15 +147,7 @@ fn list_kind(
     let named = fields.take("list");
     let values = fields.take("values").map(|values| list(&values, faults));
     let entries = match (named, values) {
-        (Some(name), None) => {
-            let id = name.text(faults)?;
-            let found = lists.get(&id).cloned();
-            if found.is_none() {
-                let suggestion = nearest(&id, lists.keys().map(String::as_str));
-                name.fault(format!("there is no list `{id}`"), suggestion, faults);
-            }
-            found?
-        }
+        (Some(name), None) => named_list(&name, lists, faults)?,
         (None, Some(values)) => values,
         _ => {
             item.fault("a list needs either `list` or `values`", "", faults);
@@ -124,6 +186,22 @@ fn slot(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults)
     let sensitive = fields.take("sensitive").and_then(|item| item.flag(faults)).unwrap_or(false);
     let keep = fields.take("keep").and_then(|item| one_of(&item, &["flow", "call"], faults));
     let tries = fields.take("max_tries").and_then(|item| item.whole(1..=10, faults)).unwrap_or(3);
+    let kind = match (kind, fields.take("bias")) {
+        (Some(kind), Some(item)) => Some(biased(kind, &item, faults)),
+        (kind, _) => kind,
+    };
+    let chunked = fields.take("chunked").and_then(|item| item.flag(faults).filter(|on| *on).map(|_| item));
+    if let (Some(item), Some(kind)) = (&chunked, &kind)
+        && kind.form().is_none_or(|form| form.len_max() < 2)
+    {
+        item.fault("is said at once", "only phone, digits, id_number and id_tail can be `chunked`", faults);
+    }
+    if let Some(Kind::Address(_)) = kind
+        && matches!(confirm, SlotConfirm::Never | SlotConfirm::Implicit)
+    {
+        let suggestion = "`confirm: explicit` with a `confirm_say`, or `below(0.9)`";
+        item.fault("is an address, which is only as good as it was heard: read it back", suggestion, faults);
+    }
     fields.finish(faults);
     if matches!(confirm, SlotConfirm::Explicit | SlotConfirm::Below(_)) && confirm_say.is_none() {
         item.fault("is confirmed but has no `confirm_say`", "say the value back: `confirm_say: ${..}，对吗？`", faults);
@@ -136,6 +214,7 @@ fn slot(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults)
         confirm,
         confirm_say,
         keys,
+        chunked: chunked.is_some(),
         sensitive,
         keep_for_call: keep.as_deref() == Some("call"),
         tries_max: u32::try_from(tries).unwrap_or(3),

@@ -2,7 +2,6 @@
 
 use super::interpret::{Command, Interpretation};
 use super::state::{StateScope, Waiting};
-use crate::entity::Kind;
 use crate::utterance::Utterance;
 use hualu_core::dialogue::Completeness;
 
@@ -81,9 +80,9 @@ fn ends_with_half_noun(best: &Utterance) -> bool {
 
 /// A number that may go on is whole when the bot's own rule accepts it: 五十九 of 五十(九).
 fn of_open_value(scope: &StateScope<'_>, slot: &str, heard: &Interpretation) -> Completeness {
-    let kind = scope.assistant.bot.slots.get(slot).map(|slot| &slot.kind);
-    match kind {
-        Some(Kind::Digits { .. } | Kind::Phone) => Completeness::Unfinished,
+    let is_digits = scope.assistant.bot.slots.get(slot).is_some_and(|slot| slot.kind.form().is_some());
+    match is_digits {
+        true => Completeness::Unfinished,
         _ if is_valid(scope, slot, heard) == Some(true) => Completeness::Unknown,
         _ => Completeness::Unfinished,
     }
@@ -108,7 +107,7 @@ fn is_valid(scope: &StateScope<'_>, slot: &str, heard: &Interpretation) -> Optio
 fn waits_for_digits(scope: &StateScope<'_>) -> bool {
     let Waiting::Slot(name) = &scope.state.waiting else { return false };
     let slot = scope.assistant.bot.slots.get(name);
-    slot.is_some_and(|slot| matches!(slot.kind, Kind::Digits { .. } | Kind::Phone))
+    slot.is_some_and(|slot| slot.kind.form().is_some())
 }
 
 fn has_digit(best: &Utterance) -> bool {

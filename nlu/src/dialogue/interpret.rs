@@ -156,15 +156,22 @@ impl Interpreter<'_> {
         Command::Start { intent: intent.to_owned(), values }
     }
 
-    /// The best value in the best reading that holds one, and the reading.
+    /// The best value in the best reading that holds one, and the reading. A number with digits missing is taken only
+    /// if no reading holds a whole one.
     fn find(&self, kind: &entity::Kind, mode: Mode) -> Option<(Found, &Utterance)> {
-        self.readings.iter().enumerate().find_map(|(rank, reading)| {
+        let in_reading = |(rank, reading)| {
             let mut found = entity::find(kind, reading, mode, self.now).into_iter().next()?;
             if rank > 0 {
                 found.confidence *= 0.8;
             }
             Some((found, reading))
-        })
+        };
+        let mut all = self.readings.iter().enumerate().filter_map(in_reading);
+        let first = all.next()?;
+        if kind.form().is_none() || !first.0.is_open {
+            return Some(first);
+        }
+        Some(all.find(|(found, _)| !found.is_open).unwrap_or(first))
     }
 
     /// The best value that the slot's own rule accepts, in any reading; else the best value.
@@ -178,8 +185,13 @@ impl Interpreter<'_> {
         let elsewhere = self.elsewhere();
         if let Some((found, reading)) = self.find_valid(name, slot) {
             let covers = 2 * found.span.len() >= reading.content_len();
+            let is_open = found.is_open;
+            // Nobody can be called back at half a number.
+            let is_short = is_open && slot.kind.form().is_some();
+            if is_short && (covers || elsewhere.is_none()) {
+                return (Command::unknown(), true);
+            }
             if covers || elsewhere.is_none() {
-                let is_open = found.is_open;
                 let fill = Command::Fill { slot: name.to_owned(), value: found.value, confidence: found.confidence };
                 return (fill, is_open);
             }
@@ -272,7 +284,7 @@ impl Interpreter<'_> {
     fn valid_in(&self, name: &str, slot: &Slot, reading: &Utterance, mode: Mode) -> Option<Found> {
         let (rule, _) = slot.validate.as_ref()?;
         let mut state = self.state.clone();
-        entity::find(&slot.kind, reading, mode, self.now).into_iter().find(|found| {
+        entity::find(&slot.kind, reading, mode, self.now).into_iter().flat_map(Found::readings).find(|found| {
             state.set(self.assistant, name, found.value.clone());
             let scope = StateScope { assistant: self.assistant, state: &state, now: self.now };
             rule.holds(&scope).unwrap_or(false)

@@ -3,8 +3,6 @@
 use super::machine::{Entry, Machine};
 use super::state::Waiting;
 use crate::bot::model::Op;
-use crate::entity::Kind;
-use crate::value::Value;
 
 /// More keys than this in one answer are noise.
 const KEYS_MAX: usize = 32;
@@ -71,20 +69,20 @@ impl Machine<'_> {
 
     fn key_for_slot(&mut self, name: &str, key: char) -> bool {
         let Some(slot) = self.assistant.bot.slots.get(name) else { return false };
-        if let Some(value) = slot.keys.map.get(&key.to_string()) {
+        if self.state.keys.is_empty()
+            && let Some(value) = slot.keys.map.get(&key.to_string())
+        {
             let value = value.clone();
             self.fill(name, value, 1.0);
             self.run(Entry::Fresh);
             return true;
         }
-        let length = slot.keys.length.or(match slot.kind {
-            Kind::Digits { len_min, len_max } if len_min == len_max => Some(usize::from(len_max)),
-            Kind::Phone => Some(11),
-            _ => None,
-        });
+        let length = slot.keys.length.or(slot.kind.keys_len());
         let ends = slot.keys.terminator == Some(key) || (key == '#' && !self.state.keys.is_empty());
         if !ends {
-            if !key.is_ascii_digit() || (length.is_none() && slot.keys.terminator.is_none()) {
+            let is_taken =
+                key.is_ascii_digit() || (key == '*' && slot.kind.takes_star() && !self.state.keys.is_empty());
+            if !is_taken || (length.is_none() && slot.keys.terminator.is_none()) {
                 return false;
             }
             self.state.keys.push(key);
@@ -93,10 +91,7 @@ impl Machine<'_> {
             }
         }
         let keys = std::mem::take(&mut self.state.keys);
-        let value = match slot.kind {
-            Kind::Money => keys.parse().map_or(Value::Null, Value::Int),
-            _ => Value::Text(keys),
-        };
+        let Some(value) = slot.kind.keyed(&keys, self.now) else { return false };
         self.fill(name, value, 1.0);
         self.run(Entry::Fresh);
         true

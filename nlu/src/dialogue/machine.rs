@@ -9,7 +9,6 @@ use crate::bot::expr::Expr;
 use crate::bot::guardrail::Before;
 use crate::bot::model::{Op, Prompt, SlotConfirm};
 use crate::bot::template::Template;
-use crate::entity::Kind;
 use crate::value::Value;
 use chrono::NaiveDateTime;
 use hualu_core::dialogue::{Act, Ask, Expect, Say};
@@ -364,13 +363,7 @@ impl Machine<'_> {
                     Expect::Choice
                 }
             }
-            Waiting::Slot(name) => match self.assistant.bot.slots.get(name).map(|slot| &slot.kind) {
-                Some(Kind::Digits { len_min, len_max }) => Expect::Digits { len_min: *len_min, len_max: *len_max },
-                Some(Kind::Phone) => Expect::Digits { len_min: 7, len_max: 12 },
-                Some(Kind::Date | Kind::Time | Kind::DateTime) => Expect::Date,
-                Some(Kind::List(_) | Kind::Money) => Expect::Choice,
-                Some(Kind::DataSize) | None => Expect::Free,
-            },
+            Waiting::Slot(name) => self.assistant.bot.slots.get(name).map_or(Expect::Free, |slot| slot.kind.expect()),
             _ => Expect::Free,
         }
     }

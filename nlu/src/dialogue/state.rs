@@ -4,7 +4,6 @@ use super::Assistant;
 use crate::bot::expr::Scope;
 use crate::bot::listen::Listen;
 use crate::bot::model::{Flow, Op, Step};
-use crate::entity::Kind;
 use crate::value::Value;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
@@ -240,15 +239,7 @@ impl Scope for StateScope<'_> {
     }
 
     fn say_as(&self, name: &str) -> Option<SayAs> {
-        match self.assistant.bot.slots.get(name)?.kind {
-            Kind::Money => Some(SayAs::Money),
-            Kind::DataSize => Some(SayAs::DataSize),
-            Kind::Phone => Some(SayAs::Telephone),
-            Kind::Digits { .. } => Some(SayAs::Digits),
-            Kind::Date => Some(SayAs::Date),
-            Kind::Time => Some(SayAs::Time),
-            Kind::DateTime | Kind::List(_) => None,
-        }
+        self.assistant.bot.slots.get(name)?.kind.say_as()
     }
 
     /// What a slot holds is personal when it says so; what back ends and trunks tell about a caller always is.

@@ -1,221 +1,400 @@
-//! Days and times: 后天, 下周三, 下个月五号, 晚上八点半. Always relative to the clock that is passed in.
+//! Days: 后天, 下周三, 下个月五号, 月底, 三天后. Always relative to the clock that is passed in.
 
-use super::Found;
 use super::number::{Symbol, number_at, symbols};
+use super::{Bias, Found};
 use crate::utterance::{Utterance, prefix_len};
 use crate::value::Value;
-use chrono::{Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime};
-use std::ops::Range;
+use chrono::{Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime};
+use std::borrow::Cow;
 
-const RELATIVE: [(&str, i64); 9] = [
+const RELATIVE: [(&str, i64); 24] = [
     ("大后天", 3),
+    ("大后儿", 3),
     ("后天", 2),
+    ("后儿个", 2),
+    ("后儿", 2),
+    ("后日", 2),
     ("明天", 1),
+    ("明儿个", 1),
     ("明儿", 1),
+    ("明日", 1),
+    ("第二天", 1),
     ("今天", 0),
+    ("今儿个", 0),
     ("今儿", 0),
+    ("今日", 0),
+    ("当天", 0),
     ("大前天", -3),
     ("前天", -2),
+    ("前儿", -2),
+    ("前日", -2),
     ("昨天", -1),
+    ("昨儿个", -1),
+    ("昨儿", -1),
+    ("昨日", -1),
 ];
-const WEEKS: [(&str, i64); 9] = [
+/// These stand for a day only before a part of it: 明早, 今晚, 明下午.
+const SHORT: [(&str, i64); 4] = [("明", 1), ("今", 0), ("昨", -1), ("当", 0)];
+const PARTS_SHORT: [&str; 5] = ["早", "晚", "上午", "中午", "下午"];
+const WEEKS: [(&str, i64); 24] = [
+    ("下下个星期", 2),
+    ("下下个礼拜", 2),
+    ("下下星期", 2),
+    ("下下礼拜", 2),
     ("下下周", 2),
     ("下个星期", 1),
     ("下个礼拜", 1),
+    ("下个周", 1),
     ("下星期", 1),
     ("下礼拜", 1),
     ("下周", 1),
+    ("上上个星期", -2),
+    ("上上周", -2),
+    ("上个星期", -1),
+    ("上个礼拜", -1),
+    ("上星期", -1),
+    ("上礼拜", -1),
     ("上周", -1),
+    ("这个星期", 0),
+    ("这个礼拜", 0),
+    ("这个周", 0),
+    ("这礼拜", 0),
     ("这周", 0),
     ("本周", 0),
 ];
 const WEEK_WORDS: [&str; 3] = ["周", "星期", "礼拜"];
-const MONTHS: [(&str, i64); 8] = [
+pub(super) const MONTHS: [(&str, i32); 16] = [
     ("下下个月", 2),
+    ("下下月", 2),
     ("下个月", 1),
     ("下月", 1),
     ("这个月", 0),
+    ("这月", 0),
     ("本月", 0),
+    ("当月", 0),
     ("上上个月", -2),
+    ("上上月", -2),
+    ("大上个月", -2),
+    ("大上月", -2),
+    ("前个月", -2),
     ("上个月", -1),
     ("上月", -1),
+    ("头个月", -1),
 ];
-/// Part of the day and what an hour of 1 to 11 in it is shifted by.
-const PARTS: [(&str, u32); 9] = [
-    ("凌晨", 0),
-    ("早上", 0),
-    ("早晨", 0),
-    ("上午", 0),
-    ("中午", 12),
-    ("下午", 12),
-    ("傍晚", 12),
-    ("晚上", 12),
-    ("夜里", 12),
+pub(super) const YEARS: [(&str, i32); 6] =
+    [("大前年", -3), ("前年", -2), ("去年", -1), ("今年", 0), ("明年", 1), ("后年", 2)];
+/// Holidays with a fixed day.
+const HOLIDAYS: [(&str, (u32, u32)); 7] = [
+    ("元旦", (1, 1)),
+    ("劳动节", (5, 1)),
+    ("五一节", (5, 1)),
+    ("儿童节", (6, 1)),
+    ("国庆节", (10, 1)),
+    ("国庆", (10, 1)),
+    ("圣诞节", (12, 25)),
 ];
+/// What announces a day of the lunar calendar, which is not read.
+const LUNAR: [&str; 5] = ["农历", "阴历", "旧历", "正月", "腊月"];
+const AFTER: [&str; 5] = ["以后", "之后", "过后", "后", "之内"];
+const BEFORE: [&str; 3] = ["以前", "之前", "前"];
+
+/// An utterance with what its days are relative to.
+pub(super) struct Reader<'a> {
+    pub utterance: Cow<'a, Utterance>,
+    pub symbols: Vec<Symbol>,
+    pub now: NaiveDateTime,
+    pub bias: Bias,
+}
+
+/// A day that was found.
+pub(super) struct Day {
+    pub date: NaiveDate,
+    pub end: usize,
+    pub other: Option<NaiveDate>,
+    pub confidence: f32,
+}
+
+impl Day {
+    fn sure(date: Option<NaiveDate>, end: usize) -> Option<Self> {
+        Some(Self { date: date?, end, other: None, confidence: 0.9 })
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(utterance: &'a Utterance, now: NaiveDateTime, bias: Bias, by_sound: bool) -> Self {
+        let utterance = if by_sound { Cow::Owned(super::time::by_sound(utterance)) } else { Cow::Borrowed(utterance) };
+        Self { symbols: symbols(&utterance, false), utterance, now, bias }
+    }
+
+    pub fn rest(&self, at: usize) -> &[char] {
+        self.utterance.chars.get(at..).unwrap_or_default()
+    }
+
+    pub fn char(&self, at: usize) -> Option<char> {
+        self.utterance.chars.get(at).copied()
+    }
+
+    /// The longest of `words` at `at`: its meaning and where it ends.
+    pub fn longest<T: Copy>(&self, at: usize, words: &[(&str, T)]) -> Option<(T, usize)> {
+        let rest = self.rest(at);
+        let found = words.iter().map(|(word, value)| (*value, prefix_len(rest, word))).filter(|(_, len)| *len > 0);
+        found.max_by_key(|(_, len)| *len).map(|(value, len)| (value, at + len))
+    }
+
+    /// The length of the longest of `words` at `at`, 0 for none.
+    pub fn any(&self, at: usize, words: &[&str]) -> usize {
+        let rest = self.rest(at);
+        words.iter().map(|word| prefix_len(rest, word)).max().unwrap_or(0)
+    }
+
+    /// A whole number below 10,000 and where it ends. 点 ends it: it is no decimal point here. The end of a longer
+    /// number and 第三 are none.
+    pub fn number(&self, at: usize) -> Option<(u32, usize)> {
+        let before = at.checked_sub(1);
+        let is_inside = before.is_some_and(|i| matches!(self.symbols.get(i), Some(Symbol::Digit(_) | Symbol::Unit(_))));
+        if is_inside || before.and_then(|i| self.char(i)) == Some('第') {
+            return None;
+        }
+        let cut = (at..self.symbols.len()).find(|i| self.symbols[*i] == Symbol::Point).unwrap_or(self.symbols.len());
+        let number = number_at(&self.symbols[..cut], at).filter(|number| number.range.is_none())?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and small")]
+        let whole = |value: f64| (value.fract() == 0.0 && (0.0..10_000.0).contains(&value)).then_some(value as u32);
+        Some((whole(number.value)?, number.end))
+    }
+
+    /// Every value that `read` finds, from left to right.
+    pub fn scan(&self, read: impl Fn(usize) -> Option<(Found, usize)>) -> Vec<Found> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < self.utterance.chars.len() {
+            match read(at) {
+                Some((one, end)) => {
+                    found.push(one);
+                    at = end.max(at + 1);
+                }
+                None => at += 1,
+            }
+        }
+        found
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.now.date()
+    }
+
+    /// The day on the bias's side among `this` and the one a period before or behind; the other is the alternative.
+    fn sided(&self, this: Option<NaiveDate>, shifted: impl Fn(i32) -> Option<NaiveDate>, end: usize) -> Option<Day> {
+        let today = self.today();
+        let (kept, step) = match self.bias {
+            Bias::Future => (this.filter(|date| *date >= today), 1),
+            Bias::Past => (this.filter(|date| *date <= today), -1),
+        };
+        let date = kept.or_else(|| shifted(step)).or_else(|| shifted(2 * step))?;
+        let other = if kept.is_some() { shifted(-step) } else { this };
+        Some(Day { date, end, other, confidence: 0.9 })
+    }
+
+    /// The day that begins at `at`.
+    pub fn day_at(&self, at: usize) -> Option<Day> {
+        if at.checked_sub(2).is_some_and(|before| self.any(before, &LUNAR) > 0) {
+            return None;
+        }
+        let shift = |days: i64| self.today().checked_add_signed(Duration::days(days));
+        if let Some((days, end)) = self.longest(at, &RELATIVE) {
+            return Day::sure(shift(days), end);
+        }
+        if let Some((days, end)) = self.longest(at, &SHORT)
+            && self.any(end, &PARTS_SHORT) > 0
+        {
+            return Day::sure(shift(days), end);
+        }
+        self.weekday_at(at)
+            .or_else(|| self.in_named_month(at))
+            .or_else(|| self.month_edge(at, self.first_of(0)?, true))
+            .or_else(|| self.offset_at(at))
+            .or_else(|| self.holiday_at(at))
+            .or_else(|| self.numbered_at(at))
+    }
+
+    fn first_of(&self, months: i32) -> Option<NaiveDate> {
+        shift_months(self.today().with_day(1)?, months)
+    }
+
+    /// 下周三: weeks begin on Monday. 周末 is Saturday, or Sunday.
+    fn weekday_at(&self, at: usize) -> Option<Day> {
+        let (weeks, end) = match self.longest(at, &WEEKS) {
+            Some((weeks, end)) => (Some(weeks), end),
+            None => (None, at + Some(self.any(at, &WEEK_WORDS)).filter(|len| *len > 0)?),
+        };
+        let day = match (self.char(end)?, self.symbols.get(end)?) {
+            ('日' | '天', _) => 7,
+            ('末', _) => 6,
+            (_, Symbol::Digit(day @ 1..=6)) => i64::from(*day),
+            _ => return None,
+        };
+        let today = self.today();
+        let monday = today.checked_sub_days(Days::new(u64::from(today.weekday().num_days_from_monday())))?;
+        let of_week = |weeks: i64| monday.checked_add_signed(Duration::days(day - 1 + 7 * weeks));
+        let mut found = match weeks {
+            Some(weeks) => Day::sure(of_week(weeks), end + 1)?,
+            None => self.sided(of_week(0), |step| of_week(i64::from(step)), end + 1)?,
+        };
+        if self.char(end) == Some('末') {
+            found.other = found.date.succ_opt();
+        }
+        Some(found)
+    }
+
+    /// 下个月五号, 上个月底, 这个月十五.
+    fn in_named_month(&self, at: usize) -> Option<Day> {
+        let (months, end) = self.longest(at, &MONTHS)?;
+        let first = self.first_of(months)?;
+        if let Some(edge) = self.month_edge(end - 1, first, false).or_else(|| self.month_edge(end, first, false)) {
+            return Some(edge);
+        }
+        let (day, end) = self.number(end)?;
+        Day::sure(first.with_day(day), end + usize::from(matches!(self.char(end), Some('号' | '日'))))
+    }
+
+    /// 月底, 月初, 月中 of the month that begins with `first`; without a name of the month 月初 is the next one's.
+    fn month_edge(&self, at: usize, first: NaiveDate, is_bare: bool) -> Option<Day> {
+        const EDGES: [(&str, u32); 8] = [
+            ("月底", 31),
+            ("月末", 31),
+            ("月尾", 31),
+            ("月初", 1),
+            ("月头", 1),
+            ("月中旬", 15),
+            ("月中", 15),
+            ("月上旬", 5),
+        ];
+        // 五月初三, 正月初五 are days of the lunar calendar.
+        let before = at.checked_sub(1);
+        let is_lunar = before.and_then(|i| self.char(i)).is_some_and(|c| "正腊个".contains(c))
+            || before.is_some_and(|i| matches!(self.symbols.get(i), Some(Symbol::Digit(_) | Symbol::Unit(_))));
+        if is_bare && is_lunar {
+            return None;
+        }
+        let (day, end) = self.longest(at, &EDGES)?;
+        let of = |first: NaiveDate| {
+            if day == 31 { shift_months(first, 1)?.pred_opt() } else { first.with_day(day) }
+        };
+        let found = if is_bare {
+            self.sided(of(first), |step| of(shift_months(first, step)?), end)
+        } else {
+            Day::sure(of(first), end)
+        };
+        found.map(|day| Day { confidence: 0.7, ..day })
+    }
+
+    /// 三天后, 过两天, 一周以后, 半个月之前.
+    fn offset_at(&self, at: usize) -> Option<Day> {
+        let led = self.any(at, &["再过", "过"]);
+        let from = at + led;
+        let (count, end) = if self.char(from) == Some('半') {
+            (None, from + 1)
+        } else {
+            let (count, end) = self.number(from)?;
+            (Some(count), end)
+        };
+        let end = end + usize::from(self.char(end) == Some('个'));
+        let units: [(&str, u32); 5] = [("天", 1), ("周", 7), ("星期", 7), ("礼拜", 7), ("月", 30)];
+        let (unit, end) = self.longest(end, &units)?;
+        let (after, before) = (self.any(end, &AFTER), self.any(end, &BEFORE));
+        if led == 0 && after == 0 && before == 0 {
+            return None;
+        }
+        let sign = if before > after { -1 } else { 1 };
+        let today = self.today();
+        let days = |days: u32| today.checked_add_signed(Duration::days(i64::from(days) * i64::from(sign)));
+        let date = match (count, unit) {
+            (None, 30) => days(15),
+            (None, _) => None,
+            (Some(count), 30) => shift_months(today, sign * i32::try_from(count).ok()?),
+            (Some(count), unit) => days(count.checked_mul(unit)?),
+        };
+        Day::sure(date, end + after.max(before))
+    }
+
+    fn holiday_at(&self, at: usize) -> Option<Day> {
+        let (year, from) = self.year_at(at).unwrap_or((None, at));
+        let ((month, day), end) = self.longest(from, &HOLIDAYS)?;
+        self.in_year(year, month, day, end)
+    }
+
+    fn in_year(&self, year: Option<i32>, month: u32, day: u32, end: usize) -> Option<Day> {
+        let this = self.today().year();
+        match year {
+            Some(year) => Day::sure(NaiveDate::from_ymd_opt(year, month, day), end),
+            None => {
+                let of = |step: i32| NaiveDate::from_ymd_opt(this + step, month, day);
+                self.sided(of(0), of, end)
+            }
+        }
+    }
+
+    /// 二零二六年, 二六年, 明年.
+    pub fn year_at(&self, at: usize) -> Option<(Option<i32>, usize)> {
+        let this = self.today().year();
+        if let Some((years, end)) = self.longest(at, &YEARS) {
+            return Some((Some(this + years), end));
+        }
+        let (number, end) = self.number(at)?;
+        if self.char(end) != Some('年') || end - at < 2 {
+            return None;
+        }
+        let number = i32::try_from(number).ok()?;
+        let year = match number {
+            0..=99 if number > this % 100 + 10 => 1900 + number,
+            0..=99 => 2000 + number,
+            1900..=2100 => number,
+            _ => return None,
+        };
+        Some((Some(year), end + 1))
+    }
+
+    /// 十一月三号, 明年三月五号, 二十五号, 十二月底.
+    fn numbered_at(&self, at: usize) -> Option<Day> {
+        let (year, from) = self.year_at(at).unwrap_or((None, at));
+        let (number, end) = self.number(from)?;
+        match self.char(end)? {
+            '月' => {
+                if let Some(edge) =
+                    self.month_edge(end, NaiveDate::from_ymd_opt(self.today().year(), number, 1)?, false)
+                {
+                    return self.in_year(year, number, edge.date.day(), edge.end);
+                }
+                let (day, end) = self.number(end + 1)?;
+                let unit = usize::from(matches!(self.char(end), Some('号' | '日')));
+                self.in_year(year, number, day, end + unit)
+            }
+            '号' | '日'
+                if year.is_none()
+                    && at.checked_sub(1).and_then(|i| self.char(i)) != Some('月')
+                    && self.any(end, &["号楼", "号线", "号码", "号院", "号店"]) == 0 =>
+            {
+                let of = |step: i32| self.first_of(step)?.with_day(number);
+                self.sided(of(0), of, end + 1)
+            }
+            _ => None,
+        }
+    }
+}
 
 /// Every day in the utterance.
-pub(crate) fn find_dates(utterance: &Utterance, now: NaiveDateTime) -> Vec<Found> {
-    scan(utterance, |symbols, at| {
-        date_at(utterance, symbols, at, now.date()).map(|(date, end)| (Value::Date(date), end))
+pub(super) fn find(utterance: &Utterance, now: NaiveDateTime, bias: Bias, by_sound: bool) -> Vec<Found> {
+    let reader = Reader::new(utterance, now, bias, by_sound);
+    reader.scan(|at| {
+        let day = reader.day_at(at)?;
+        let found = Found::new(at..day.end, Value::Date(day.date), day.confidence).or(day.other.map(Value::Date));
+        Some((found, day.end))
     })
 }
 
-/// Every time of day in the utterance.
-pub(crate) fn find_times(utterance: &Utterance) -> Vec<Found> {
-    scan(utterance, |symbols, at| time_at(utterance, symbols, at).map(|(time, end)| (Value::Time(time), end)))
-}
-
-/// Every day with a time; a time alone is the next time that the clock shows it.
-pub(crate) fn find_datetimes(utterance: &Utterance, now: NaiveDateTime) -> Vec<Found> {
-    scan(utterance, |symbols, at| {
-        if let Some((date, end)) = date_at(utterance, symbols, at, now.date()) {
-            let (time, end) = time_at(utterance, symbols, end)?;
-            return Some((Value::DateTime(date.and_time(time)), end));
-        }
-        let (time, end) = time_at(utterance, symbols, at)?;
-        let today = now.date().and_time(time);
-        let next = if today > now { today } else { today + Duration::days(1) };
-        Some((Value::DateTime(next), end))
-    })
-}
-
-fn scan(utterance: &Utterance, read: impl Fn(&[Symbol], usize) -> Option<(Value, usize)>) -> Vec<Found> {
-    let symbols = symbols(utterance, false);
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < utterance.chars.len() {
-        match read(&symbols, at) {
-            Some((value, end)) => {
-                let span: Range<usize> = at..end;
-                found.push(Found { span, value, confidence: 0.9, is_open: false });
-                at = end;
-            }
-            None => at += 1,
-        }
-    }
-    found
-}
-
-fn longest<T: Copy>(chars: &[char], words: &[(&str, T)]) -> Option<(T, usize)> {
-    words
-        .iter()
-        .map(|(word, value)| (*value, prefix_len(chars, word)))
-        .filter(|(_, len)| *len > 0)
-        .max_by_key(|(_, len)| *len)
-}
-
-fn date_at(utterance: &Utterance, symbols: &[Symbol], at: usize, today: NaiveDate) -> Option<(NaiveDate, usize)> {
-    let rest = utterance.chars.get(at..)?;
-    if let Some((days, len)) = longest(rest, &RELATIVE) {
-        return Some((today.checked_add_signed(Duration::days(days))?, at + len));
-    }
-    if let Some(found) = week_day(rest, symbols, at, today) {
-        return Some(found);
-    }
-    if let Some((months, len)) = longest(rest, &MONTHS) {
-        let first = shift_months(today.with_day(1)?, months)?;
-        return day_of_month(utterance, symbols, at + len, first);
-    }
-    if let Some(found) = month_edge(rest, at, today) {
-        return Some(found);
-    }
-    let number = number_at(symbols, at)?;
-    let next = utterance.chars.get(number.end)?;
-    let whole = whole(number.value)?;
-    match next {
-        '月' => {
-            let first = NaiveDate::from_ymd_opt(today.year(), whole, 1)?;
-            let (date, end) = day_of_month(utterance, symbols, number.end + 1, first)?;
-            // A day that lies far back means next year's.
-            let date =
-                if today - date > Duration::days(180) { date.checked_add_months(Months::new(12))? } else { date };
-            Some((date, end))
-        }
-        '号' | '日' => {
-            let this = today.with_day(whole);
-            let date = match this {
-                Some(date) if date >= today => date,
-                _ => shift_months(today.with_day(1)?, 1)?.with_day(whole)?,
-            };
-            Some((date, number.end + 1))
-        }
-        _ => None,
-    }
-}
-
-fn week_day(rest: &[char], symbols: &[Symbol], at: usize, today: NaiveDate) -> Option<(NaiveDate, usize)> {
-    let (weeks, len) = match longest(rest, &WEEKS) {
-        Some((weeks, len)) => (Some(weeks), len),
-        None => (None, WEEK_WORDS.iter().map(|word| prefix_len(rest, word)).max().filter(|len| *len > 0)?),
-    };
-    let day = match (rest.get(len)?, symbols.get(at + len)?) {
-        ('日' | '天', _) => 7,
-        (_, Symbol::Digit(day @ 1..=6)) => i64::from(*day),
-        _ => return None,
-    };
-    let monday = today.checked_sub_days(Days::new(u64::from(today.weekday().num_days_from_monday())))?;
-    let mut date = monday.checked_add_signed(Duration::days(day - 1 + 7 * weeks.unwrap_or(0)))?;
-    if weeks.is_none() && date < today {
-        date = date.checked_add_days(Days::new(7))?;
-    }
-    Some((date, at + len + 1))
-}
-
-fn month_edge(rest: &[char], at: usize, today: NaiveDate) -> Option<(NaiveDate, usize)> {
-    if prefix_len(rest, "月底") > 0 {
-        let next = shift_months(today.with_day(1)?, 1)?;
-        return Some((next.pred_opt()?, at + 2));
-    }
-    if prefix_len(rest, "月初") > 0 {
-        return Some((shift_months(today.with_day(1)?, 1)?, at + 2));
-    }
-    None
-}
-
-fn shift_months(first: NaiveDate, months: i64) -> Option<NaiveDate> {
-    let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
-    if months < 0 { first.checked_sub_months(count) } else { first.checked_add_months(count) }
-}
-
-fn day_of_month(utterance: &Utterance, symbols: &[Symbol], at: usize, first: NaiveDate) -> Option<(NaiveDate, usize)> {
-    let number = number_at(symbols, at)?;
-    let date = first.with_day(whole(number.value)?)?;
-    let unit = usize::from(matches!(utterance.chars.get(number.end), Some('号' | '日')));
-    Some((date, number.end + unit))
-}
-
-fn whole(value: f64) -> Option<u32> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a small whole number")]
-    (value.fract() == 0.0 && (1.0..=31.0).contains(&value)).then_some(value as u32)
-}
-
-fn time_at(utterance: &Utterance, symbols: &[Symbol], start: usize) -> Option<(NaiveTime, usize)> {
-    let rest = utterance.chars.get(start..)?;
-    let (shift, len) = longest(rest, &PARTS).unwrap_or((0, 0));
-    let at = start + len;
-    // 点 is a decimal point to the number grammar: read the hour without it.
-    let end = (at..symbols.len()).find(|i| symbols[*i] == Symbol::Point || symbols[*i] == Symbol::Other)?;
-    let number = number_at(&symbols[..end], at).filter(|number| number.end == end)?;
-    if utterance.chars.get(end) != Some(&'点') {
-        return None;
-    }
-    let hour = if number.value == 0.0 { 0 } else { whole(number.value)? };
-    let hour = if hour < 12 { hour + if shift == 12 && hour > 0 { 12 } else { 0 } } else { hour };
-    let after = end + 1 + usize::from(utterance.chars.get(end + 1) == Some(&'钟'));
-    let (minute, end) = match (symbols.get(after), utterance.chars.get(after + 1)) {
-        (Some(Symbol::Half), _) => (30, after + 1),
-        (Some(Symbol::Digit(quarters @ 1..=3)), Some('刻')) => (u32::from(*quarters) * 15, after + 2),
-        (Some(Symbol::Digit(_) | Symbol::Unit(1)), _) => match number_at(symbols, after) {
-            Some(number) if number.value < 60.0 => {
-                let unit = usize::from(utterance.chars.get(number.end) == Some(&'分'));
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 60")]
-                (number.value as u32, number.end + unit)
-            }
-            _ => (0, after),
-        },
-        _ => (0, after),
-    };
-    Some((NaiveTime::from_hms_opt(hour % 24, minute, 0)?, end))
+/// The same day so many months later; its month's last day if it has no such day.
+pub(super) fn shift_months(date: NaiveDate, months: i32) -> Option<NaiveDate> {
+    let count = Months::new(months.unsigned_abs());
+    if months < 0 { date.checked_sub_months(count) } else { date.checked_add_months(count) }
 }
 
 #[cfg(test)]
@@ -228,37 +407,81 @@ mod tests {
         NaiveDate::from_ymd_opt(2026, 11, 22).and_then(|date| date.and_hms_opt(10, 0, 0)).expect("a real time")
     }
 
-    fn read(text: &str, find: impl Fn(&Utterance) -> Vec<Found>) -> Option<String> {
+    fn read(text: &str, bias: Bias, by_sound: bool) -> Option<String> {
         let utterance = Utterance::new(text, "", 1.0, &Pronouncer::default());
-        find(&utterance).first().map(|found| found.value.plain())
+        find(&utterance, now(), bias, by_sound).first().map(|found| found.value.plain())
     }
 
     #[test]
-    fn days() {
+    fn days_to_come() {
         for (text, day) in [
             ("后天", "2026-11-24"),
             ("大后天上午", "2026-11-25"),
+            ("明早", "2026-11-23"),
             ("下周三", "2026-11-25"),
+            ("下下周一", "2026-11-30"),
+            ("这周六", "2026-11-21"),
             ("周日", "2026-11-22"),
+            ("周一", "2026-11-23"),
+            ("周末", "2026-11-28"),
+            ("礼拜天", "2026-11-22"),
             ("下个月五号", "2026-12-05"),
+            ("下下个月初", "2027-01-01"),
+            ("下个月底", "2026-12-31"),
             ("十二月三号", "2026-12-03"),
             ("二十五号", "2026-11-25"),
             ("五号", "2026-12-05"),
+            ("三十一号", "2026-12-31"),
             ("月底", "2026-11-30"),
+            ("月初", "2026-12-01"),
             ("一月八号", "2027-01-08"),
+            ("明年三月五号", "2027-03-05"),
+            ("二零二七年二月二十八日", "2027-02-28"),
+            ("三天后", "2026-11-25"),
+            ("过两天", "2026-11-24"),
+            ("一周以后", "2026-11-29"),
+            ("半个月之后", "2026-12-07"),
+            ("元旦", "2027-01-01"),
+            ("十二月底", "2026-12-31"),
         ] {
-            assert_eq!(read(text, |u| find_dates(u, now())).as_deref(), Some(day), "{text}");
+            assert_eq!(read(text, Bias::Future, false).as_deref(), Some(day), "{text}");
         }
     }
 
     #[test]
-    fn times() {
-        for (text, time) in
-            [("晚上八点半", "20:30"), ("上午九点", "09:00"), ("下午两点一刻", "14:15"), ("十点二十分", "10:20")]
-        {
-            assert_eq!(read(text, find_times).as_deref(), Some(time), "{text}");
+    fn days_gone_by() {
+        for (text, day) in [
+            ("五号", "2026-11-05"),
+            ("二十五号", "2026-10-25"),
+            ("上上个月十号", "2026-09-10"),
+            ("上周五", "2026-11-13"),
+            ("周五", "2026-11-20"),
+            ("十二月三号", "2025-12-03"),
+            ("月初", "2026-11-01"),
+            ("三天前", "2026-11-19"),
+            ("去年国庆", "2025-10-01"),
+            ("上个月底", "2026-10-31"),
+        ] {
+            assert_eq!(read(text, Bias::Past, false).as_deref(), Some(day), "{text}");
         }
-        assert_eq!(read("明天下午三点", |u| find_datetimes(u, now())).as_deref(), Some("2026-11-23T15:00"));
-        assert_eq!(read("九点吧", |u| find_datetimes(u, now())).as_deref(), Some("2026-11-23T09:00"));
+    }
+
+    #[test]
+    fn what_is_no_day() {
+        for text in ["五号楼", "农历五月初三", "正月初五", "三天", "十三月一号", "二月三十号", "幺三八零零", "一百二"]
+        {
+            assert_eq!(read(text, Bias::Future, false), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_other_side_is_an_alternative_and_homophones_count_when_asked() {
+        let utterance = Utterance::new("二十号", "", 1.0, &Pronouncer::default());
+        let found = find(&utterance, now(), Bias::Future, false);
+        assert_eq!(found[0].value.plain(), "2026-12-20");
+        assert_eq!(found[0].alternatives[0].plain(), "2026-11-20");
+        assert_eq!(read("名天", Bias::Future, false), None);
+        assert_eq!(read("名天", Bias::Future, true).as_deref(), Some("2026-11-23"));
+        assert_eq!(read("夏周散", Bias::Future, true).as_deref(), Some("2026-11-25"));
     }
 }

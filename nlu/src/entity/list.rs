@@ -84,7 +84,7 @@ impl ListMatcher {
 }
 
 fn found(span: std::ops::Range<usize>, value: Value, confidence: f32) -> Found {
-    Found { span, value, confidence, is_open: false }
+    Found::new(span, value, confidence)
 }
 
 #[cfg(test)]

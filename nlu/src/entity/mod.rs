@@ -1,56 +1,31 @@
-//! Grammars for what callers name: money, digits, dates, list values, yes and no.
+//! Grammars for what callers name: money, numbers digit by digit, days and times, addresses, list values, yes and no.
 //!
 //! They work on characters and, where an answer is awaited, fall back to the sound of the characters, so that a
-//! recognizer's homophones (五师九) still read as what was said. Every match returns its span, value and confidence.
-//! Times are relative to a clock that is passed in.
+//! recognizer's homophones (五师九) still read as what was said. Every match returns its span, value, confidence and
+//! the other values that the same words may mean. Times are relative to a clock that is passed in.
 
+mod address;
 mod date;
-mod digits;
+pub(crate) mod digits;
+mod id;
+mod kind;
 mod list;
+mod moment;
 mod money;
+mod month;
 pub(crate) mod number;
+mod pattern;
+mod phone;
 pub(crate) mod polarity;
 mod size;
+mod time;
+
+pub use kind::{Bias, Kind};
 
 use crate::utterance::Utterance;
 use crate::value::Value;
 use chrono::NaiveDateTime;
-use list::ListMatcher;
 use std::ops::Range;
-use std::sync::Arc;
-
-/// What a slot holds and, with it, the grammar that finds it.
-#[derive(Clone, Debug)]
-pub enum Kind {
-    /// An amount in yuan.
-    Money,
-    /// An amount of data: `5GB`, `300MB`.
-    DataSize,
-    /// A telephone number.
-    Phone,
-    /// A string of digits.
-    Digits {
-        /// The fewest digits of a whole answer.
-        len_min: u8,
-        /// The most digits of a whole answer.
-        len_max: u8,
-    },
-    /// A day.
-    Date,
-    /// A time of day.
-    Time,
-    /// A day with a time.
-    DateTime,
-    /// One of a list.
-    List(Arc<ListMatcher>),
-}
-
-impl Kind {
-    /// The values of a list and how each is said.
-    pub(crate) fn list(entries: Vec<(Value, Vec<String>)>) -> Self {
-        Self::List(Arc::new(ListMatcher::new(entries)))
-    }
-}
 
 /// A value that was found in an utterance.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +37,37 @@ pub(crate) struct Found {
     pub confidence: f32,
     /// Whether it may go on: 五十(九), a phone number with digits missing.
     pub is_open: bool,
+    /// What else the same words may mean, likeliest first: 八点 in the evening, the other bound of 七八十块.
+    pub alternatives: Vec<Value>,
+}
+
+impl Found {
+    /// A value without alternatives that does not go on.
+    pub fn new(span: Range<usize>, value: Value, confidence: f32) -> Self {
+        Self { span, value, confidence, is_open: false, alternatives: Vec::new() }
+    }
+
+    /// It may go on.
+    pub fn open(mut self, is_open: bool) -> Self {
+        self.is_open = is_open;
+        self
+    }
+
+    /// The words may also mean these.
+    pub fn or(mut self, alternatives: impl IntoIterator<Item = Value>) -> Self {
+        self.alternatives.extend(alternatives.into_iter().filter(|value| *value != self.value));
+        self
+    }
+
+    /// Itself and then every alternative in its place.
+    pub fn readings(self) -> impl Iterator<Item = Self> {
+        let others = self.alternatives.clone();
+        let other = {
+            let first = self.clone();
+            move |value| Self { value, confidence: first.confidence * 0.8, alternatives: Vec::new(), ..first.clone() }
+        };
+        std::iter::once(self).chain(others.into_iter().map(other))
+    }
 }
 
 /// How freely a grammar may read.
@@ -86,19 +92,26 @@ pub(crate) fn find(kind: &Kind, utterance: &Utterance, mode: Mode, now: NaiveDat
             each.confidence *= 0.8;
         }
         found.append(&mut by_sound);
+        // A number that lacks digits only if its characters are read must not stand before one that sounds whole.
+        found.sort_by_key(|each| each.is_open && kind.form().is_some());
     }
     found
 }
 
 fn read(kind: &Kind, utterance: &Utterance, mode: Mode, by_sound: bool, now: NaiveDateTime) -> Vec<Found> {
+    if let Some(form) = kind.form() {
+        return digits::find(utterance, form, mode, by_sound);
+    }
     match kind {
         Kind::Money => money::find(utterance, mode, by_sound),
         Kind::DataSize => size::find(utterance, by_sound),
-        Kind::Phone => digits::find_phone(utterance, by_sound),
-        Kind::Digits { len_min, len_max } => digits::find(utterance, *len_min, *len_max, by_sound),
-        Kind::Date => date::find_dates(utterance, now),
-        Kind::Time => date::find_times(utterance),
-        Kind::DateTime => date::find_datetimes(utterance, now),
+        Kind::Date(bias) => date::find(utterance, now, *bias, by_sound),
+        Kind::Month(bias) => month::find(utterance, mode, now, *bias, by_sound),
+        Kind::Time => time::find(utterance, now, by_sound),
+        Kind::DateTime(bias) => moment::find(utterance, now, *bias, by_sound),
+        Kind::Address(regions) => address::find(utterance, mode, regions.as_deref()),
         Kind::List(matcher) => matcher.find(utterance, by_sound),
+        Kind::Regex(pattern) => pattern.find(utterance),
+        Kind::Phone | Kind::Digits { .. } | Kind::IdNumber | Kind::IdTail { .. } => Vec::new(),
     }
 }

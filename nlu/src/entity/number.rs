@@ -1,4 +1,4 @@
-//! Mandarin numbers: 一百二十九, 一百二 (120), 两百五 (250), 一二九, 129.
+//! Mandarin numbers: 一百二十九, 一百二 (120), 两百五 (250), 一二九, 129, and rough ones: 七八十, 百八十.
 
 use crate::utterance::Utterance;
 
@@ -7,12 +7,14 @@ use crate::utterance::Utterance;
 pub(crate) enum Symbol {
     /// 0 to 9.
     Digit(u8),
-    /// 十 百 千 万: the power of ten.
+    /// 十 百 千 万 亿: the power of ten.
     Unit(u32),
     /// 点, before decimals.
     Point,
     /// 半.
     Half,
+    /// 负.
+    Minus,
     /// Anything else.
     Other,
 }
@@ -25,6 +27,14 @@ pub(crate) struct Number {
     pub end: usize,
     /// It ends in a way that may go on: 一百, 五十 (…九).
     pub is_open: bool,
+    /// A rough number (七八十, 百八十) lies between these two.
+    pub range: Option<(f64, f64)>,
+}
+
+impl Number {
+    const fn exact(value: f64, end: usize, is_open: bool) -> Self {
+        Self { value, end, is_open, range: None }
+    }
 }
 
 /// The symbol of a character.
@@ -34,19 +44,21 @@ pub(crate) fn symbol(c: char) -> Symbol {
         '零' | '〇' | '洞' => Symbol::Digit(0),
         '一' | '幺' | '壹' => Symbol::Digit(1),
         '二' | '两' | '俩' | '贰' => Symbol::Digit(2),
-        '三' | '仨' => Symbol::Digit(3),
-        '四' => Symbol::Digit(4),
-        '五' => Symbol::Digit(5),
-        '六' => Symbol::Digit(6),
-        '七' | '拐' => Symbol::Digit(7),
-        '八' => Symbol::Digit(8),
-        '九' => Symbol::Digit(9),
-        '十' => Symbol::Unit(1),
-        '百' => Symbol::Unit(2),
-        '千' => Symbol::Unit(3),
+        '三' | '仨' | '叁' => Symbol::Digit(3),
+        '四' | '肆' => Symbol::Digit(4),
+        '五' | '伍' => Symbol::Digit(5),
+        '六' | '陆' => Symbol::Digit(6),
+        '七' | '拐' | '柒' => Symbol::Digit(7),
+        '八' | '捌' => Symbol::Digit(8),
+        '九' | '玖' => Symbol::Digit(9),
+        '十' | '拾' => Symbol::Unit(1),
+        '百' | '佰' => Symbol::Unit(2),
+        '千' | '仟' => Symbol::Unit(3),
         '万' => Symbol::Unit(4),
+        '亿' => Symbol::Unit(8),
         '点' | '.' => Symbol::Point,
         '半' => Symbol::Half,
+        '负' => Symbol::Minus,
         _ => Symbol::Other,
     }
 }
@@ -89,40 +101,86 @@ pub(crate) fn symbols(utterance: &Utterance, by_sound: bool) -> Vec<Symbol> {
 /// The longest number that begins at `start`.
 pub(crate) fn number_at(symbols: &[Symbol], start: usize) -> Option<Number> {
     let first = *symbols.get(start)?;
-    if !matches!(first, Symbol::Digit(_) | Symbol::Unit(1 | 2)) {
+    if first == Symbol::Minus {
+        let number = number_at(symbols, start + 1).filter(|number| number.value > 0.0)?;
+        return Some(Number { value: -number.value, range: None, ..number });
+    }
+    if !matches!(first, Symbol::Digit(_) | Symbol::Unit(1..=4)) {
         return None;
+    }
+    if let Some(rough) = rough(symbols, start) {
+        return Some(rough);
     }
     let digits = symbols[start..].iter().take_while(|s| matches!(s, Symbol::Digit(_))).count();
     let unit_follows = matches!(symbols.get(start + digits), Some(Symbol::Unit(_)));
-    let number =
-        if digits >= 2 && !unit_follows { digit_string(symbols, start, digits) } else { cardinal(symbols, start)? };
-    Some(decimals(symbols, number))
+    let number = match digits {
+        2.. if !unit_follows => digit_string(symbols, start, digits),
+        // The last digit belongs to the unit behind it, unless the digits are a number in figures (300万).
+        3.. => digit_string(symbols, start, digits),
+        _ => cardinal(symbols, start)?,
+    };
+    Some(scaled(symbols, decimals(symbols, number)))
+}
+
+/// Two neighbouring digits before a unit (七八十, 三五百), or a unit that leads another (百八十, 百十).
+fn rough(symbols: &[Symbol], start: usize) -> Option<Number> {
+    let power = |unit: u32| 10_f64.powi(i32::try_from(unit).unwrap_or(0));
+    let at = |i: usize| symbols.get(start + i).copied();
+    match (at(0)?, at(1)?, at(2)) {
+        (Symbol::Digit(low), Symbol::Digit(high), Some(Symbol::Unit(unit)))
+            if low > 0 && (high == low + 1 || (low, high) == (3, 5)) =>
+        {
+            let mut len = 3;
+            let mut scale = power(unit);
+            // 三四十万
+            if let Some(Symbol::Unit(big @ (4 | 8))) = at(3)
+                && unit < big
+            {
+                (len, scale) = (4, scale * power(big));
+            }
+            let (low, high) = (f64::from(low) * scale, f64::from(high) * scale);
+            Some(Number { range: Some((low, high)), ..Number::exact(low, start + len, false) })
+        }
+        (Symbol::Unit(big @ 2..=4), Symbol::Digit(part), Some(Symbol::Unit(small)))
+            if small + 1 == big && part >= 8 =>
+        {
+            let range = Some((f64::from(part) * power(small), power(big)));
+            Some(Number { range, ..Number::exact(power(big), start + 3, false) })
+        }
+        (Symbol::Unit(2), Symbol::Unit(1), _) => {
+            Some(Number { range: Some((100.0, 120.0)), ..Number::exact(110.0, start + 2, false) })
+        }
+        _ => None,
+    }
 }
 
 fn digit_string(symbols: &[Symbol], start: usize, digits: usize) -> Number {
     let value = symbols[start..start + digits]
         .iter()
         .fold(0.0, |sum, symbol| sum * 10.0 + if let Symbol::Digit(digit) = symbol { f64::from(*digit) } else { 0.0 });
-    Number { value, end: start + digits, is_open: false }
+    Number::exact(value, start + digits, false)
 }
 
 /// Units that fall: 三千二百零五; a digit behind a unit without one of its own counts in the next lower unit (一百二).
 fn cardinal(symbols: &[Symbol], start: usize) -> Option<Number> {
     let (mut total, mut section, mut pending) = (0.0, 0.0, None::<u8>);
-    let mut unit_last = None::<u32>;
+    let (mut unit_last, mut big_last) = (None::<u32>, None::<u32>);
     let mut saw_zero = false;
     let mut at = start;
     while let Some(symbol) = symbols.get(at) {
         match *symbol {
             Symbol::Digit(0) if pending.is_none() && unit_last.is_some() => saw_zero = true,
             Symbol::Digit(digit) if pending.is_none() => pending = Some(digit),
-            Symbol::Unit(4) if total == 0.0 && (section > 0.0 || pending.is_some()) => {
-                total = (section + f64::from(pending.take().unwrap_or(0))) * 10_000.0;
+            Symbol::Unit(unit @ (4 | 8))
+                if (section > 0.0 || pending.is_some()) && big_last.is_none_or(|last| unit < last) =>
+            {
+                let scale = 10_f64.powi(i32::try_from(unit).unwrap_or(0));
+                total += (section + f64::from(pending.take().unwrap_or(0))) * scale;
                 section = 0.0;
-                unit_last = Some(4);
+                (unit_last, big_last, saw_zero) = (Some(unit), Some(unit), false);
             }
-            Symbol::Unit(unit) if unit < 4 && (unit_last.is_none_or(|last| unit < last) || unit_last == Some(4)) => {
-                // 百八十 leaves out the 一; so does 十五.
+            Symbol::Unit(unit @ 1..=3) if unit_last.is_none_or(|last| unit < last) => {
+                // 百八 leaves out the 一; so does 十五.
                 section += f64::from(pending.take().unwrap_or(1)) * 10_f64.powi(i32::try_from(unit).unwrap_or(0));
                 unit_last = Some(unit);
                 saw_zero = false;
@@ -136,12 +194,12 @@ fn cardinal(symbols: &[Symbol], start: usize) -> Option<Number> {
     }
     let mut is_open = unit_last.is_some() && pending.is_none();
     if let Some(digit) = pending {
-        let is_short = !saw_zero && matches!(unit_last, Some(2..=4));
+        let is_short = !saw_zero && matches!(unit_last, Some(2..=8));
         let scale = if is_short { 10_f64.powi(i32::try_from(unit_last.unwrap_or(1)).unwrap_or(1) - 1) } else { 1.0 };
         section += f64::from(digit) * scale;
         is_open |= is_short;
     }
-    Some(Number { value: total + section, end: at, is_open })
+    Some(Number::exact(total + section, at, is_open))
 }
 
 fn decimals(symbols: &[Symbol], number: Number) -> Number {
@@ -156,7 +214,18 @@ fn decimals(symbols: &[Symbol], number: Number) -> Number {
         return number;
     }
     let fraction = digits.iter().rev().fold(0.0, |sum, digit| (sum + f64::from(*digit)) / 10.0);
-    Number { value: number.value + fraction, end: number.end + 1 + digits.len(), is_open: false }
+    Number::exact(number.value + fraction, number.end + 1 + digits.len(), false)
+}
+
+/// 六点四二万, 300万: a large unit behind a number that is whole by itself.
+fn scaled(symbols: &[Symbol], number: Number) -> Number {
+    match symbols.get(number.end) {
+        Some(Symbol::Unit(unit @ (4 | 8))) if !number.is_open && number.value < 10_000.0 => {
+            let scale = 10_f64.powi(i32::try_from(*unit).unwrap_or(0));
+            Number::exact(number.value * scale, number.end + 1, false)
+        }
+        _ => number,
+    }
 }
 
 /// How a whole number below 10,000 is said, the usual way first: 一百二十九, 幺二九, 一二九.
@@ -213,8 +282,14 @@ mod tests {
             ("五十", 50.0),
             ("三千二", 3200.0),
             ("三千零二", 3002.0),
-            ("百八十", 180.0),
+            ("百八十", 100.0),
+            ("七八十", 70.0),
+            ("三五百", 300.0),
             ("一万二", 12_000.0),
+            ("一亿二", 120_000_000.0),
+            ("三百一十五万", 3_150_000.0),
+            ("六点四二万", 64_200.0),
+            ("负三十", -30.0),
             ("两万三千四百五十六", 23_456.0),
             ("幺二九", 129.0),
             ("129", 129.0),
@@ -234,5 +309,17 @@ mod tests {
         }
         assert_eq!(read("万一"), None);
         assert_eq!(read("话费"), None);
+    }
+
+    #[test]
+    fn rough_numbers_have_a_range() {
+        let range = |text: &str| {
+            let symbols: Vec<Symbol> = text.chars().map(symbol).collect();
+            number_at(&symbols, 0).and_then(|number| number.range)
+        };
+        assert_eq!(range("七八十"), Some((70.0, 80.0)));
+        assert_eq!(range("百八十"), Some((80.0, 100.0)));
+        assert_eq!(range("三四十万"), Some((300_000.0, 400_000.0)));
+        assert_eq!(range("七十八"), None);
     }
 }
