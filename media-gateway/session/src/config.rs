@@ -90,7 +90,8 @@ pub struct TurnConfig {
     pub barge_in_min: Duration,
     /// So much of that voice must have a pitch to interrupt the bot without words, as vowels have and coughs have not.
     pub pitched_min: Duration,
-    /// A word of one or two syllables over a prompt counts only if the recognizer trusts it at least so much.
+    /// A word of one syllable over a prompt counts only if the recognizer trusts it so much, and one of two if it trusts it
+    /// as much as the square of this.
     pub trusted_min: f32,
     /// From the onset of speech over a prompt until it is decided whether it interrupts; the prompt is ducked meanwhile.
     pub barge_in_decide: Duration,
@@ -150,7 +151,7 @@ impl Default for TurnConfig {
             partial_stable: ms(100),
             barge_in_min: ms(280),
             pitched_min: ms(100),
-            trusted_min: 0.6,
+            trusted_min: 0.85,
             barge_in_decide: ms(300),
             duck_gain: 0.25,
             doubts_max: 2,

@@ -205,12 +205,12 @@ impl CallSession {
             return Some(Idle::Echo);
         }
         let answers = asked && backchannel::answers(Expect::YesNo, text);
+        let syllables = text.chars().count();
+        let is_trusted = words.confidence >= self.config.turn.trusted_min.powi(syllables as i32);
         match () {
             () if answers => None,
+            () if syllables <= UNSURE_MAX && !is_trusted => Some(Idle::Unsure),
             () if backchannel::is_backchannel(text) => Some(Idle::Backchannel),
-            () if text.chars().count() <= UNSURE_MAX && words.confidence < self.config.turn.trusted_min => {
-                Some(Idle::Unsure)
-            }
             () => None,
         }
     }

@@ -15,6 +15,8 @@ const WINDOW: usize = 240;
 const LAGS: std::ops::Range<usize> = 20..134;
 /// How much of each sample is taken from the next.
 const EMPHASIS: f32 = 0.9;
+/// Quieter than this (mean square after pre-emphasis) is a line at rest, which repeats itself exactly.
+const QUIET: f32 = 400.0;
 /// A sound that is as like itself one period later has a pitch; noise stays below half of it.
 const PITCHED: f32 = 0.7;
 
@@ -52,6 +54,9 @@ fn likeness(wave: &[f32]) -> f32 {
     let last = wave.get(from..).unwrap_or_default();
     let energy = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>();
     let own = energy(last);
+    if own < QUIET * WINDOW as f32 {
+        return 0.0;
+    }
     LAGS.filter_map(|lag| {
         let earlier = wave.get(from.checked_sub(lag)?..wave.len() - lag)?;
         let product: f32 = last.iter().zip(earlier).map(|(a, b)| a * b).sum();
@@ -97,6 +102,7 @@ mod tests {
             }
             assert!(!is_pitched(frames(rate, noise).iter()), "noise at {rate:?}");
             assert!(!is_pitched(frames(rate, |_| 0.0).iter()), "silence");
+            assert!(!is_pitched(frames(rate, |_| 8.0).iter()), "A-law's silence");
         }
     }
 

@@ -67,7 +67,7 @@ impl Alphabet {
         *bits ^= *bits << 13;
         *bits ^= *bits >> 17;
         *bits ^= *bits << 5;
-        bits.count_ones() % 2 == 0
+        bits.count_ones().is_multiple_of(2)
     }
 
     /// All of `text` as PCM at 8 kHz.
