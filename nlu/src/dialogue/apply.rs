@@ -173,7 +173,8 @@ impl Machine<'_> {
         self.run(Entry::Fresh);
     }
 
-    /// The results that depend on a slot, directly or through other results.
+    /// The results and variables that depend on a slot, directly or through others: answers of back ends, what was worked
+    /// out from it, and what the caller said to a question that named it.
     fn dependents(&self, slot: &str) -> BTreeSet<String> {
         let mut changed: BTreeSet<String> = BTreeSet::from([slot.to_owned()]);
         loop {
@@ -181,6 +182,21 @@ impl Machine<'_> {
             for action in self.assistant.bot.actions.values() {
                 if action.inputs().any(|input| changed.contains(input)) {
                     changed.extend(action.results.iter().map(|(_, name)| name.clone()));
+                }
+            }
+            for step in self.assistant.bot.flows.iter().flat_map(|flow| &flow.steps) {
+                match &step.op {
+                    Op::Set(assignments) => {
+                        for (name, expr) in assignments {
+                            if expr.names().iter().any(|input| changed.contains(input)) {
+                                changed.insert(name.clone());
+                            }
+                        }
+                    }
+                    Op::Confirm { text, set: Some(name), .. } if text.names().any(|input| changed.contains(input)) => {
+                        changed.insert(name.clone());
+                    }
+                    _ => {}
                 }
             }
             if changed.len() == before {
