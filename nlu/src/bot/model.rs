@@ -169,6 +169,8 @@ pub enum Method {
     Get,
     /// POST: arguments travel as a JSON object.
     Post,
+    /// `hualu.action.v1.Action/Call`: the URL's path names service and method, arguments travel as a JSON object.
+    Grpc,
 }
 
 /// A text with a name, and its manners.
