@@ -11,11 +11,14 @@ use std::collections::BTreeSet;
 impl Machine<'_> {
     /// Does what the caller wants.
     pub fn apply(&mut self, interpretation: Interpretation) {
-        let Interpretation { command, best, .. } = interpretation;
+        let Interpretation { command, best, emotion, .. } = interpretation;
         if let Some(best) = &best {
             self.state.note(format!("heard {} {:.2}: {}", best.intent, best.margin, command.name()));
         }
         if self.count_turn() {
+            return self.transfer("");
+        }
+        if self.count_emotion(emotion) {
             return self.transfer("");
         }
         match &command {

@@ -5,6 +5,7 @@ use super::guard::is_open;
 use super::state::{State, StateScope, Waiting};
 use crate::bot::expr::Expr;
 use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
+use crate::emotion::Emotion;
 use crate::entity::{self, Found, Mode, polarity};
 use crate::intent::Scored;
 use crate::utterance::{Utterance, prefix_len};
@@ -60,6 +61,8 @@ pub(super) struct Interpretation {
     pub is_accepted: bool,
     /// A value was found that may go on (五十… 五十九).
     pub is_open: bool,
+    /// How it was said.
+    pub emotion: Emotion,
 }
 
 struct Interpreter<'a> {
@@ -83,7 +86,8 @@ pub(super) fn interpret(
     let (command, is_open) = interpreter.command();
     let best = interpreter.scored.first().cloned();
     let is_accepted = interpreter.accepted().is_some();
-    Interpretation { command, best, is_accepted, is_open }
+    let emotion = readings.first().map(Emotion::of_utterance).unwrap_or_default();
+    Interpretation { command, best, is_accepted, is_open, emotion }
 }
 
 fn expected_intents(assistant: &Assistant, state: &State) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::Assistant;
 use crate::bot::expr::Scope;
 use crate::bot::listen::Listen;
-use crate::bot::model::{Flow, Op, Step};
+use crate::bot::model::{Flow, Mood, Op, Step};
 use crate::value::Value;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
@@ -85,6 +85,8 @@ pub(super) struct Counters {
     pub no_input_at: Option<(usize, usize)>,
     pub no_match: u32,
     pub intents: BTreeMap<String, u32>,
+    /// How many turns sounded so.
+    pub moods: BTreeMap<Mood, u32>,
     pub slot_tries: BTreeMap<String, u32>,
     /// How often flows with an offer were entered.
     pub pitches: BTreeMap<usize, u32>,
