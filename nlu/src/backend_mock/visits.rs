@@ -122,6 +122,8 @@ struct New {
     account: String,
     fault: String,
     at: String,
+    /// Another number than the caller's.
+    contact: Option<String>,
 }
 
 async fn open(State(desk): State<Desk>, headers: HeaderMap, Json(new): Json<New>) -> Answer {
@@ -138,7 +140,7 @@ async fn open(State(desk): State<Desk>, headers: HeaderMap, Json(new): Json<New>
                 }
                 visits.push_back(Visit {
                     ticket: order.id.clone(),
-                    contact: new.msisdn.clone(),
+                    contact: new.contact.unwrap_or_else(|| new.msisdn.clone()),
                     msisdn: new.msisdn,
                     at: new.at,
                     progress: Progress::Assigned,

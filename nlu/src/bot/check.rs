@@ -221,6 +221,12 @@ impl FlowChecker<'_> {
                         need_intent(self.bot, intent, Place { file: self.file, line: step.line }, &field, self.faults);
                     }
                 }
+                Op::Confirm { by, .. } => {
+                    for (intent, _) in by {
+                        let field = format!("flows.{}", self.flow.id);
+                        need_intent(self.bot, intent, Place { file: self.file, line: step.line }, &field, self.faults);
+                    }
+                }
                 Op::Resume if !self.flow.is_global => {
                     self.fault(step.line, "`resume` stands in a flow", "it belongs to `policies.global_intents`");
                 }

@@ -289,9 +289,14 @@ impl<'a> Compiler<'a> {
     fn confirm(&mut self, place: Place, fields: &mut Fields<'_>) {
         let text = fields.take("confirm").and_then(|item| template(&item, self.faults));
         let set = fields.take("set").and_then(|item| item.text(self.faults));
+        let mut by = Vec::new();
+        for (field, is_yes) in [("yes_by", true), ("no_by", false)] {
+            let intents = fields.take(field).map_or_else(Vec::new, |item| item.texts(self.faults));
+            by.extend(intents.into_iter().map(|intent| (intent, is_yes)));
+        }
         let (yes, no) = (fields.take("yes"), fields.take("no"));
         let Some(text) = text else { return };
-        let at = self.emit(Op::Confirm { text, set: set.clone(), yes: OPEN, no: OPEN }, place);
+        let at = self.emit(Op::Confirm { text, set: set.clone(), by, yes: OPEN, no: OPEN }, place);
         let (yes, no) = self.two_branches(yes.as_ref(), no.as_ref(), place);
         if let Op::Confirm { yes: to_yes, no: to_no, .. } = &mut self.steps[at].op {
             (*to_yes, *to_no) = (yes, no);

@@ -7,6 +7,8 @@ use super::nlu::{list, scalar};
 use super::read::{Fields, Item};
 use super::template::Template;
 use crate::entity::{Bias, Kind};
+use crate::utterance::Pronouncer;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use std::collections::BTreeMap;
 
 const KINDS: [&str; 13] = [
@@ -24,6 +26,10 @@ const KINDS: [&str; 13] = [
     "list",
     "regex",
 ];
+
+/// Any time will do to see whether words name a day or a time.
+const NOON: NaiveDateTime =
+    NaiveDateTime::new(NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(), NaiveTime::from_hms_opt(12, 0, 0).unwrap());
 
 /// Reads every entity: name -> kind.
 pub(crate) fn entities(
@@ -182,7 +188,7 @@ fn slot(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults)
     let validate = fields.take("validate").and_then(|item| validation(&item, faults));
     let confirm = fields.take("confirm").map_or(SlotConfirm::Never, |item| slot_confirm(&item, faults));
     let confirm_say = fields.take("confirm_say").and_then(|item| template(&item, faults));
-    let keys = fields.take("dtmf").map_or_else(Keys::default, |item| keys(&item, faults));
+    let keys = fields.take("dtmf").map_or_else(Keys::default, |item| keys(&item, kind.as_ref(), faults));
     let sensitive = fields.take("sensitive").and_then(|item| item.flag(faults)).unwrap_or(false);
     let keep = fields.take("keep").and_then(|item| one_of(&item, &["flow", "call"], faults));
     let tries = fields.take("max_tries").and_then(|item| item.whole(1..=10, faults)).unwrap_or(3);
@@ -262,7 +268,7 @@ fn slot_confirm(item: &Item<'_>, faults: &mut Faults) -> SlotConfirm {
     }
 }
 
-fn keys(item: &Item<'_>, faults: &mut Faults) -> Keys {
+fn keys(item: &Item<'_>, kind: Option<&Kind>, faults: &mut Faults) -> Keys {
     let Some(mut fields) = item.fields(faults) else { return Keys::default() };
     let length = fields.take("length").and_then(|item| item.whole(1..=32, faults));
     let terminator = fields.take("terminator").and_then(|item| one_of(&item, &["#", "*"], faults));
@@ -272,7 +278,12 @@ fn keys(item: &Item<'_>, faults: &mut Faults) -> Keys {
             if !is_key(key) {
                 value.fault(format!("`{key}` is not a key"), "one of 0-9, * and #", faults);
             }
-            map.insert(key.to_owned(), scalar(&value, faults));
+            let meant = scalar(&value, faults);
+            let read = kind.map(|kind| crate::entity::of_key(kind, &meant, &Pronouncer::default(), NOON));
+            if read.is_some_and(|read| read.is_null() && !meant.is_null()) {
+                value.fault("cannot be read as the slot's kind", "write it as callers say it: 明天上午十点", faults);
+            }
+            map.insert(key.to_owned(), meant);
         }
     }
     fields.finish(faults);

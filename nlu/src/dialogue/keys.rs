@@ -3,7 +3,7 @@
 use super::machine::{Entry, Machine};
 use super::state::Waiting;
 use crate::bot::model::Op;
-use crate::entity::Kind;
+use crate::entity;
 
 /// More keys than this in one answer are noise.
 const KEYS_MAX: usize = 32;
@@ -73,17 +73,7 @@ impl Machine<'_> {
         if self.state.keys.is_empty()
             && let Some(value) = slot.keys.map.get(&key.to_string())
         {
-            let value = value.clone();
-            self.fill(name, value, 1.0);
-            self.run(Entry::Fresh);
-            return true;
-        }
-        if let Kind::List(list) = &slot.kind
-            && slot.keys.map.is_empty()
-            && let Some(value) = key.to_digit(10).and_then(|digit| list.value((digit as usize).wrapping_sub(1)))
-        {
-            // A list without keys of its own is counted through.
-            let value = value.clone();
+            let value = entity::of_key(&slot.kind, value, &self.assistant.pronouncer, self.now);
             self.fill(name, value, 1.0);
             self.run(Entry::Fresh);
             return true;

@@ -22,7 +22,7 @@ mod time;
 
 pub use kind::{Bias, Kind};
 
-use crate::utterance::Utterance;
+use crate::utterance::{Pronouncer, Utterance};
 use crate::value::Value;
 use chrono::NaiveDateTime;
 use std::ops::Range;
@@ -77,6 +77,18 @@ pub(crate) enum Mode {
     Anywhere,
     /// The value is what the caller was asked for: bare numbers count, and homophones do.
     Awaited,
+}
+
+/// What a key stands for: a day or a time is written in words (明天上午十点) and means another one each day. Words that
+/// cannot be read are nothing.
+pub(crate) fn of_key(kind: &Kind, value: &Value, pronouncer: &Pronouncer, now: NaiveDateTime) -> Value {
+    match (kind, value) {
+        (Kind::Date(_) | Kind::Month(_) | Kind::Time | Kind::DateTime(_), Value::Text(text)) => {
+            let words = Utterance::new(text, "", 1.0, pronouncer);
+            find(kind, &words, Mode::Awaited, now).into_iter().next().map_or(Value::Null, |found| found.value)
+        }
+        _ => value.clone(),
+    }
 }
 
 /// Everything of one kind in an utterance, best first. Where the value is awaited, readings by sound are added behind.
