@@ -1,10 +1,16 @@
-//! Sends requests to back ends: only to allowed hosts, with time-outs, retries and idempotency keys.
+//! Sends requests to back ends, over HTTP or gRPC: only to allowed hosts at addresses that were checked, with time-outs,
+//! retries and idempotency keys.
+
+mod address;
+mod grpc;
 
 use crate::bot::Method;
 use crate::dialogue::{ActionFault, ActionOutcome, ActionRequest};
+use address::{CheckedNames, is_barred};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -18,6 +24,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct ActionRunner {
     client: Client,
+    names: CheckedNames,
     /// `host:port`
     allowed: Arc<BTreeSet<String>>,
     permits: Arc<Semaphore>,
@@ -56,9 +63,12 @@ impl ActionRunner {
             let authority = Url::parse(url).ok().as_ref().and_then(authority);
             allowed.insert(authority.ok_or_else(|| RunnerError::Address { name: name.clone(), url: url.clone() })?);
         }
-        // Without redirects and proxies the address that was checked is the one that is connected to.
-        let client = Client::builder().redirect(Policy::none()).no_proxy().build()?;
-        Ok(Self { client, allowed: Arc::new(allowed), permits: Arc::new(Semaphore::new(requests_max)) })
+        // Without redirects and proxies, and with names resolved by ourselves, the address that was checked is the one
+        // that is connected to.
+        let names = CheckedNames::default();
+        let client =
+            Client::builder().redirect(Policy::none()).no_proxy().dns_resolver(Arc::new(names.clone())).build()?;
+        Ok(Self { client, names, allowed: Arc::new(allowed), permits: Arc::new(Semaphore::new(requests_max)) })
     }
 
     /// Sends a request and reads its JSON answer.
@@ -70,6 +80,10 @@ impl ActionRunner {
         let Ok(_permit) = self.permits.try_acquire() else { return Err(ActionFault::Overloaded) };
         let url = Url::parse(request.url.reveal()).map_err(|_| ActionFault::NotAllowed)?;
         if !authority(&url).is_some_and(|authority| self.allowed.contains(&authority)) {
+            return Err(ActionFault::NotAllowed);
+        }
+        // An address that is written as a number is not resolved, so it is checked here.
+        if url.host_str().and_then(number).is_some_and(is_barred) {
             return Err(ActionFault::NotAllowed);
         }
         let mut pause = RETRY_PAUSE;
@@ -86,7 +100,13 @@ impl ActionRunner {
     }
 
     async fn attempt(&self, request: &ActionRequest, url: &Url) -> ActionOutcome {
-        match tokio::time::timeout(request.timeout, self.exchange(request, url)).await {
+        let exchange = async {
+            match request.method {
+                Method::Grpc => grpc::call(&self.names, request, url).await,
+                Method::Get | Method::Post => self.exchange(request, url).await,
+            }
+        };
+        match tokio::time::timeout(request.timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ActionFault::Timeout),
         }
@@ -95,7 +115,7 @@ impl ActionRunner {
     async fn exchange(&self, request: &ActionRequest, url: &Url) -> ActionOutcome {
         let mut builder = match request.method {
             Method::Get => self.client.get(url.clone()),
-            Method::Post => self
+            Method::Post | Method::Grpc => self
                 .client
                 .post(url.clone())
                 .header("content-type", "application/json")
@@ -121,6 +141,10 @@ impl ActionRunner {
         }
         serde_json::from_slice(&bytes).map_err(|_| ActionFault::Unreadable)
     }
+}
+
+fn number(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 fn authority(url: &Url) -> Option<String> {

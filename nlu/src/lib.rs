@@ -21,6 +21,7 @@ pub mod backend_mock;
 pub mod bot;
 pub mod clock;
 pub mod dialogue;
+pub mod emotion;
 pub mod entity;
 mod hints;
 pub mod intent;

@@ -67,6 +67,8 @@ pub(crate) struct Utterance {
     pub chars: Vec<char>,
     /// As many as there are characters.
     pub syllables: Vec<String>,
+    /// Characters before which a space or a sign stood, by rising index: they part the words of a Latin script.
+    pub gaps: Vec<usize>,
     /// The recognizer's confidence in this reading.
     pub confidence: f32,
 }
@@ -74,7 +76,7 @@ pub(crate) struct Utterance {
 impl Utterance {
     /// Keeps letters, digits and Han characters; capitals become small, full-width forms become ASCII.
     pub fn new(text: &str, pinyin: &str, confidence: f32, pronouncer: &Pronouncer) -> Self {
-        let chars: Vec<char> = text.chars().filter_map(normal).take(CHARS_MAX).collect();
+        let (chars, gaps) = clean(text);
         let clean: String = chars.iter().collect();
         let mut syllables = pronouncer.syllables(&clean);
         let heard: Vec<&str> = pinyin.split_ascii_whitespace().collect();
@@ -90,7 +92,7 @@ impl Utterance {
             }
         }
         syllables.resize(chars.len(), String::new());
-        Self { chars, syllables, confidence }
+        Self { chars, syllables, gaps, confidence }
     }
 
     /// Every reading of a hypothesis, best first, at most five.
@@ -109,7 +111,8 @@ impl Utterance {
     pub fn part(&self, range: std::ops::Range<usize>) -> Self {
         Self {
             chars: self.chars.get(range.clone()).unwrap_or_default().to_vec(),
-            syllables: self.syllables.get(range).unwrap_or_default().to_vec(),
+            syllables: self.syllables.get(range.clone()).unwrap_or_default().to_vec(),
+            gaps: self.gaps.iter().filter(|at| range.contains(at)).map(|at| at - range.start).collect(),
             confidence: self.confidence,
         }
     }
@@ -155,6 +158,27 @@ pub(crate) fn prefix_len(chars: &[char], word: &str) -> usize {
     len
 }
 
+/// The characters that count, and where something that does not stood between two of them.
+pub(crate) fn clean(text: &str) -> (Vec<char>, Vec<usize>) {
+    let (mut chars, mut gaps) = (Vec::new(), Vec::new());
+    let mut is_parted = false;
+    for c in text.chars() {
+        match normal(c) {
+            Some(_) if chars.len() == CHARS_MAX => break,
+            Some(c) => {
+                if is_parted && !chars.is_empty() {
+                    gaps.push(chars.len());
+                }
+                is_parted = false;
+                chars.push(c);
+            }
+            // don't is one word.
+            None => is_parted |= !matches!(c, '\'' | '\u{2019}'),
+        }
+    }
+    (chars, gaps)
+}
+
 fn normal(c: char) -> Option<char> {
     let c = match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
@@ -178,6 +202,13 @@ mod tests {
         assert_eq!(utterance.text(), "查ab12话费吧");
         assert_eq!(utterance.syllables, ["cha", "", "", "", "", "hua", "fei", "ba"]);
         assert_eq!(utterance.content_len(), 7);
+    }
+
+    #[test]
+    fn spaces_and_signs_part_words_and_an_apostrophe_does_not() {
+        let utterance = Utterance::new(" What's up, doc?", "", 1.0, &Pronouncer::default());
+        assert_eq!((utterance.text().as_str(), utterance.gaps.as_slice()), ("whatsupdoc", &[5, 7][..]));
+        assert_eq!(utterance.part(4..9).gaps, [1, 3]);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use hualu_core::Pii;
 use hualu_nlu::action::{ActionRunner, RunnerError};
-use hualu_nlu::bot::Method;
+use hualu_nlu::bot::{Bot, Method};
 use hualu_nlu::dialogue::{ActionFault, ActionRequest};
+use hualu_proto::action::v1::action_server::{Action, ActionServer};
+use hualu_proto::action::v1::{CallRequest, CallResponse};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tonic::{Request, Response, Status};
 
 async fn server() -> SocketAddr {
     let tries = Arc::new(AtomicU32::new(0));
@@ -108,6 +111,75 @@ async fn more_requests_than_allowed_are_refused_at_once() {
     let backends = BTreeMap::from([("crm".to_owned(), format!("http://{address}"))]);
     let runner = ActionRunner::new(&backends, &[], 0).expect("a sound address");
     assert_eq!(runner.run(&request(format!("http://{address}/good"))).await, Err(ActionFault::Overloaded));
+}
+
+/// A back end that answers what it was asked, but refuses and fails where it is told to.
+struct Echo;
+
+#[tonic::async_trait]
+impl Action for Echo {
+    async fn call(&self, request: Request<CallRequest>) -> Result<Response<CallResponse>, Status> {
+        let asked = request.into_inner();
+        match asked.method.as_str() {
+            "Refuse" => return Err(Status::failed_precondition("no")),
+            "Garble" => return Ok(Response::new(CallResponse { result_json: "{".to_owned() })),
+            "Nothing" => return Ok(Response::new(CallResponse { result_json: String::new() })),
+            "Never" => std::future::pending().await,
+            _ => {}
+        }
+        let arguments: serde_json::Value = serde_json::from_str(&asked.arguments_json).expect("JSON");
+        let result = json!({"service": asked.service, "fee": arguments["fee"], "key": asked.idempotency_key});
+        Ok(Response::new(CallResponse { result_json: result.to_string() }))
+    }
+}
+
+#[tokio::test]
+async fn a_back_end_is_called_over_grpc() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    tokio::spawn(
+        tonic::transport::Server::builder().add_service(ActionServer::new(Echo)).serve_with_incoming(incoming),
+    );
+    let runner = runner(address);
+    let at = |method: &str| ActionRequest {
+        method: Method::Grpc,
+        body: r#"{"fee":59}"#.to_owned().into(),
+        idempotency: Some(Pii::new("call-1:order".to_owned())),
+        ..request(format!("http://{address}/crm.Orders/{method}"))
+    };
+    let expected = json!({"service": "crm.Orders", "fee": 59, "key": "call-1:order"});
+    assert_eq!(runner.run(&at("Renew")).await, Ok(expected));
+    assert_eq!(runner.run(&at("Nothing")).await, Ok(json!(null)));
+    assert_eq!(runner.run(&at("Garble")).await, Err(ActionFault::Unreadable));
+    assert_eq!(runner.run(&at("Refuse")).await, Err(ActionFault::Refused(9)));
+    let hasty = ActionRequest { timeout: Duration::from_millis(20), ..at("Never") };
+    assert_eq!(runner.run(&hasty).await, Err(ActionFault::Timeout));
+    let nameless = ActionRequest { method: Method::Grpc, ..request(format!("http://{address}/")) };
+    assert_eq!(runner.run(&nameless).await, Err(ActionFault::NotAllowed));
+}
+
+#[test]
+fn a_grpc_action_names_its_back_end_in_its_service() {
+    let yaml = "
+bot: {id: t, entry: main}
+actions: {renew: {grpc: {service: crm.Orders, method: Renew}, safe: true}}
+flows: {main: {steps: [{call: renew}]}}
+";
+    let bot = Bot::from_texts(&[("t.yaml", yaml)]).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(bot.backends().contains("crm"));
+    let faulty = yaml.replace("crm.Orders", "\"crm/../x\"");
+    assert!(Bot::from_texts(&[("t.yaml", &faulty)]).expect_err("no service").to_string().contains("not a service"));
+}
+
+#[tokio::test]
+async fn an_address_of_nobodys_back_end_is_refused_although_it_is_allowed() {
+    let backends = BTreeMap::from([("crm".to_owned(), "http://169.254.169.254:80".to_owned())]);
+    let runner = ActionRunner::new(&backends, &[], 4).expect("a sound address");
+    for method in [Method::Get, Method::Grpc] {
+        let asked = ActionRequest { method, ..request("http://169.254.169.254/a/b".to_owned()) };
+        assert_eq!(runner.run(&asked).await, Err(ActionFault::NotAllowed));
+    }
 }
 
 #[test]

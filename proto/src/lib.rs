@@ -1,5 +1,6 @@
 //! The gRPC contract: generated messages, clients and servers of `hualu.asr.v1`, `hualu.nlu.v1` and `hualu.tts.v1`, and
-//! the conversions between them and the plain types of `hualu-core`.
+//! the conversions between them and the plain types of `hualu-core`; and `hualu.action.v1`, which back ends implement to
+//! be called by bots.
 //!
 //! Generated types stop at the edge of a service or of the gateway's engines; everything further in speaks core types.
 //!
@@ -16,6 +17,15 @@
 mod convert;
 
 pub use convert::{WireError, pcm_from_wire, pcm_to_wire};
+
+/// Calls of back ends.
+pub mod action {
+    /// Version 1.
+    #[allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
+    pub mod v1 {
+        include!("gen/hualu.action.v1.rs");
+    }
+}
 
 /// Recognition.
 pub mod asr {

@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::{env, fs};
 
-const PACKAGES: [&str; 3] = ["hualu.asr.v1", "hualu.nlu.v1", "hualu.tts.v1"];
-const PROTOS: [&str; 3] = ["hualu/asr/v1/asr.proto", "hualu/nlu/v1/nlu.proto", "hualu/tts/v1/tts.proto"];
+const PACKAGES: [&str; 4] = ["hualu.action.v1", "hualu.asr.v1", "hualu.nlu.v1", "hualu.tts.v1"];
+const PROTOS: [&str; 4] =
+    ["hualu/action/v1/action.proto", "hualu/asr/v1/asr.proto", "hualu/nlu/v1/nlu.proto", "hualu/tts/v1/tts.proto"];
 
 #[test]
 fn generated_code_is_what_the_protos_say() {

@@ -26,6 +26,10 @@ pub(crate) struct Ears {
     unvoiced_run: usize,
     /// Frames that no recognition has had yet.
     fresh: usize,
+    /// Energy of the present speech's voiced frames, as mean squares, and how many they are.
+    loudness: (f32, u32),
+    /// How loud the caller's own words were, as a mean square.
+    caller: Option<f32>,
 }
 
 impl Ears {
@@ -42,6 +46,8 @@ impl Ears {
             ignoring: false,
             unvoiced_run: 0,
             fresh: 0,
+            loudness: (0.0, 0),
+            caller: None,
         }
     }
 
@@ -60,8 +66,10 @@ impl Ears {
                 self.voiced = self.config.speech_min;
                 self.last_voiced = Some(now);
                 self.onset = now.checked_sub(self.config.speech_min);
+                self.loudness = (mean_square(frame), 1);
             }
             Activity::Voiced => {
+                self.loudness = (self.loudness.0 + mean_square(frame), self.loudness.1 + 1);
                 self.voiced += PcmFrame::DURATION;
                 self.last_voiced = Some(now);
             }
@@ -101,6 +109,24 @@ impl Ears {
         onset.filter(|at| pitch::is_pitched(self.kept.range(..=*at))).map(|_| PcmFrame::DURATION).sum()
     }
 
+    /// The present speech was the caller's own: whoever is much quieter from now on is somebody else in the room.
+    pub(crate) fn know_caller(&mut self) {
+        let Some(level) = self.level() else { return };
+        self.caller = Some(self.caller.map_or(level, |known| f32::midpoint(known, level)));
+    }
+
+    /// Whether the present speech has less than `share` of the power of the caller's own words. Never, before the caller
+    /// has said any.
+    pub(crate) fn is_far(&self, share: f32) -> bool {
+        self.caller.zip(self.level()).is_some_and(|(caller, level)| level < share * caller)
+    }
+
+    /// The mean square of the present speech.
+    fn level(&self) -> Option<f32> {
+        let (sum, frames) = self.loudness;
+        (frames > 0).then(|| sum / frames as f32)
+    }
+
     /// When the last voiced frame came.
     pub(crate) const fn last_voiced(&self) -> Option<Instant> {
         self.last_voiced
@@ -127,6 +153,12 @@ impl Ears {
         let wanted = (self.since_onset + frames(pre_roll)).min(self.fresh);
         self.kept.iter().skip(self.kept.len().saturating_sub(wanted))
     }
+}
+
+/// The power of a frame, in squares of sample values.
+fn mean_square(frame: &PcmFrame) -> f32 {
+    let sum: f32 = frame.samples().iter().map(|sample| f32::from(*sample) * f32::from(*sample)).sum();
+    sum / frame.samples().len().max(1) as f32
 }
 
 fn frames(duration: Duration) -> usize {

@@ -148,7 +148,7 @@ impl CallSession {
         let (silence, reason) = match idle {
             Some(Idle::Backchannel | Idle::Echo) => (pauses.complete, EndpointReason::Idle),
             Some(Idle::Unsure) => (pauses.unknown, EndpointReason::Idle),
-            Some(Idle::Noise) | None => {
+            Some(Idle::Noise | Idle::Background) | None => {
                 pauses.needed(self.asked.expect, words.text.reveal(), self.exchange.completeness())
             }
         };
@@ -181,6 +181,9 @@ impl CallSession {
         self.endpoint_done(ended.saturating_duration_since(self.exchange.silent_since()));
         self.exchange.wait_for(ended, Awaiting::Final);
         if std::mem::replace(&mut self.open, false) {
+            if self.idle_utterance().is_none() {
+                self.ears.know_caller();
+            }
             self.ears.dismiss();
             self.ears.consume();
             self.recognize(RecognizeCommand::End { turn: self.exchange.turn(), budget: budget.asr });
@@ -287,7 +290,7 @@ impl CallSession {
         self.doubts += u32::from(stopped);
         self.exchange.wait_for(self.now, Awaiting::Nothing);
         self.exchange.record.outcome = match idle {
-            Idle::Noise | Idle::Unsure => Outcome::Wordless,
+            Idle::Noise | Idle::Unsure | Idle::Background => Outcome::Wordless,
             Idle::Backchannel => Outcome::Backchannel,
             Idle::Echo => Outcome::Echo,
         };

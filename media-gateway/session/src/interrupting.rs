@@ -41,6 +41,8 @@ pub(crate) struct Probe {
     pub(crate) partials: Vec<PartialNote>,
     /// The sound has ended and the final is awaited since.
     pub(crate) ended: Option<Instant>,
+    /// It is much quieter than the caller was.
+    is_far: bool,
 }
 
 /// What the words of a probe are if they are no turn. Judged when they come, for a packet must cost no allocation; what
@@ -81,6 +83,7 @@ impl CallSession {
             revision: 0,
             partials: Vec::new(),
             ended: None,
+            is_far: false,
         });
         self.start_recognition(turn);
     }
@@ -102,6 +105,7 @@ impl CallSession {
                 probe.pitched += PcmFrame::DURATION;
             }
             probe.behind = behind;
+            probe.is_far = self.ears.is_far(self.config.turn.far_share);
         }
         let ends = matches!(activity, Activity::Pausing(pause) if pause >= gap);
         if ends {
@@ -147,6 +151,10 @@ impl CallSession {
     fn settle_probe(&mut self, late: bool) {
         let idle = self.probe.as_ref().and_then(|probe| {
             let asked = self.asks_now();
+            let is_over = matches!(self.state, State::Speaking | State::Ducked);
+            if probe.is_far && is_over {
+                return Some(Idle::Background);
+            }
             self.idle(&probe.words(), probe.onset, probe.last_voiced, asked)
         });
         let event = match (self.state, idle) {
@@ -180,7 +188,7 @@ impl CallSession {
     /// Whether what is said over the prompt is to stop it now.
     pub(crate) fn probe_interrupts(&self) -> bool {
         let Some(probe) = self.probe.as_ref().filter(|probe| probe.ended.is_none()) else { return false };
-        if !self.reply.is_interruptible() || self.leave.is_some() {
+        if !self.reply.is_interruptible() || self.leave.is_some() || probe.is_far {
             return false;
         }
         let enough = self.ears.is_speaking() && self.ears.voiced() >= self.config.turn.barge_in_min;
@@ -189,7 +197,7 @@ impl CallSession {
         match if self.asks_now() { probe.verdict.asking } else { probe.verdict.telling } {
             None => enough || probe.partial.as_ref().is_some_and(has_words),
             Some(Idle::Noise | Idle::Unsure) => enough && is_voice && self.doubts < self.config.turn.doubts_max,
-            Some(Idle::Backchannel | Idle::Echo) => false,
+            Some(Idle::Backchannel | Idle::Echo | Idle::Background) => false,
         }
     }
 

@@ -201,6 +201,8 @@ pub enum Idle {
     Noise,
     /// A word or two that the recognizer hardly trusts, over a prompt.
     Unsure,
+    /// Somebody who is much quieter than the caller was, over a prompt.
+    Background,
     /// 嗯 and the like, while the bot explains.
     Backchannel,
     /// The bot's own words, out of a loudspeaker.
@@ -214,6 +216,7 @@ impl Idle {
         match self {
             Self::Noise => "noise",
             Self::Unsure => "unsure",
+            Self::Background => "background",
             Self::Backchannel => "backchannel",
             Self::Echo => "echo",
         }

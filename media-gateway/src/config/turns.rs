@@ -77,6 +77,9 @@ impl TurnSettings {
         if let Some(percent) = section.within("trusted_percent", 0..=100) {
             turn.trusted_min = percent as f32 / 100.0;
         }
+        if let Some(db) = section.within("far_db", 6..=60) {
+            turn.far_share = 10_f32.powf(-(db as f32) / 10.0);
+        }
         if let Some(db) = section.within("duck_db", 0..=60) {
             turn.duck_gain = 10_f32.powf(-(db as f32) / 20.0);
         }

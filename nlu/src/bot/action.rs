@@ -29,7 +29,15 @@ pub(crate) fn read(
 
 fn action(item: &Item<'_>, backends: &mut BTreeSet<String>, faults: &mut Faults) -> Option<Action> {
     let mut fields = item.fields(faults)?;
-    let request = fields.need("http", faults).and_then(|item| http(&item, backends, faults));
+    let (by_http, by_grpc) = (fields.take("http"), fields.take("grpc"));
+    let request = match (by_http, by_grpc) {
+        (Some(item), None) => http(&item, backends, faults),
+        (None, Some(item)) => grpc(&item, backends, faults),
+        _ => {
+            item.fault("needs either `http` or `grpc`", "", faults);
+            None
+        }
+    };
     let timeout =
         fields.take("timeout_ms").and_then(|item| item.millis(faults)).unwrap_or(Duration::from_millis(1_500));
     let retries = fields.take("retries").and_then(|item| item.whole(0..=5, faults)).unwrap_or(0);
@@ -91,6 +99,32 @@ fn http(item: &Item<'_>, backends: &mut BTreeSet<String>, faults: &mut Faults) -
         ),
     }
     Some((method, template(&url_item, faults)?))
+}
+
+/// `{service: crm.Orders, method: Renew}`: the first part of the service is the back end.
+fn grpc(item: &Item<'_>, backends: &mut BTreeSet<String>, faults: &mut Faults) -> Option<(Method, Template)> {
+    let mut fields = item.fields(faults)?;
+    let service = fields.need("service", faults);
+    let method = fields.need("method", faults);
+    fields.finish(faults);
+    let (service_item, method_item) = (service?, method?);
+    let (service, method) = (service_item.text(faults)?, method_item.text(faults)?);
+    if !service.split('.').all(is_name) {
+        service_item.fault(
+            format!("`{service}` is not a service"),
+            "write `crm.Orders`, with the back end first",
+            faults,
+        );
+        return None;
+    }
+    if !is_name(&method) {
+        method_item.fault(format!("`{method}` is not a method"), "letters, digits and _ only", faults);
+        return None;
+    }
+    let backend = service.split('.').next()?;
+    backends.insert(backend.to_owned());
+    let url = Template::compile(&format!("${{{backend}}}/{service}/{method}")).ok()?;
+    Some((Method::Grpc, url))
 }
 
 fn is_name(text: &str) -> bool {

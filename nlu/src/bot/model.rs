@@ -169,6 +169,8 @@ pub enum Method {
     Get,
     /// POST: arguments travel as a JSON object.
     Post,
+    /// `hualu.action.v1.Action/Call`: the URL's path names service and method, arguments travel as a JSON object.
+    Grpc,
 }
 
 /// A text with a name, and its manners.
@@ -209,7 +211,25 @@ pub(crate) enum HandoffRule {
     Intent { id: String, times: u32 },
     NoMatch(u32),
     NoInput(u32),
+    Emotion { mood: Mood, times: u32 },
     ActionError,
+}
+
+/// How a caller may sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mood {
+    Angry,
+    Urgent,
+}
+
+impl Mood {
+    /// Its name in a bot and in the trace.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Angry => "angry",
+            Self::Urgent => "urgent",
+        }
+    }
 }
 
 /// Handing the call to a person.

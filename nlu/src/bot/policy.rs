@@ -1,7 +1,7 @@
 //! Reads `policies`.
 
 use super::fault::{Faults, nearest};
-use super::model::{Allow, Handoff, HandoffRule, Policies, Rung};
+use super::model::{Allow, Handoff, HandoffRule, Mood, Policies, Rung};
 use super::node::Data;
 use super::read::Item;
 use super::slot::{one_of, template};
@@ -159,7 +159,7 @@ fn handoff(item: &Item<'_>, handoff: &mut Handoff, faults: &mut Faults) {
     fields.finish(faults);
 }
 
-/// `intent:transfer_agent x1`, `no_match x3`, `no_input x3` or `action_error`.
+/// `intent:transfer_agent x1`, `no_match x3`, `no_input x3`, `emotion:angry x2`, `emotion:urgent x2` or `action_error`.
 fn rule(item: &Item<'_>, faults: &mut Faults) -> Option<HandoffRule> {
     let text = item.text(faults)?;
     let (what, times) = match text.rsplit_once(" x") {
@@ -170,10 +170,12 @@ fn rule(item: &Item<'_>, faults: &mut Faults) -> Option<HandoffRule> {
         "no_match" => Some(HandoffRule::NoMatch(times)),
         "no_input" => Some(HandoffRule::NoInput(times)),
         "action_error" => Some(HandoffRule::ActionError),
+        "emotion:angry" => Some(HandoffRule::Emotion { mood: Mood::Angry, times }),
+        "emotion:urgent" => Some(HandoffRule::Emotion { mood: Mood::Urgent, times }),
         _ => match what.strip_prefix("intent:") {
             Some(id) => Some(HandoffRule::Intent { id: id.to_owned(), times }),
             None => {
-                let known = ["intent:<id>", "no_match", "no_input", "action_error"];
+                let known = ["intent:<id>", "no_match", "no_input", "emotion:angry", "emotion:urgent", "action_error"];
                 item.fault(format!("`{what}` is not a reason for a hand-off"), nearest(what, known), faults);
                 None
             }

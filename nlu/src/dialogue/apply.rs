@@ -11,11 +11,14 @@ use std::collections::BTreeSet;
 impl Machine<'_> {
     /// Does what the caller wants.
     pub fn apply(&mut self, interpretation: Interpretation) {
-        let Interpretation { command, best, .. } = interpretation;
+        let Interpretation { command, best, emotion, .. } = interpretation;
         if let Some(best) = &best {
             self.state.note(format!("heard {} {:.2}: {}", best.intent, best.margin, command.name()));
         }
         if self.count_turn() {
+            return self.transfer("");
+        }
+        if self.count_emotion(emotion) {
             return self.transfer("");
         }
         match &command {
@@ -173,7 +176,8 @@ impl Machine<'_> {
         self.run(Entry::Fresh);
     }
 
-    /// The results that depend on a slot, directly or through other results.
+    /// The results and variables that depend on a slot, directly or through others: answers of back ends, what was worked
+    /// out from it, and what the caller said to a question that named it.
     fn dependents(&self, slot: &str) -> BTreeSet<String> {
         let mut changed: BTreeSet<String> = BTreeSet::from([slot.to_owned()]);
         loop {
@@ -181,6 +185,21 @@ impl Machine<'_> {
             for action in self.assistant.bot.actions.values() {
                 if action.inputs().any(|input| changed.contains(input)) {
                     changed.extend(action.results.iter().map(|(_, name)| name.clone()));
+                }
+            }
+            for step in self.assistant.bot.flows.iter().flat_map(|flow| &flow.steps) {
+                match &step.op {
+                    Op::Set(assignments) => {
+                        for (name, expr) in assignments {
+                            if expr.names().iter().any(|input| changed.contains(input)) {
+                                changed.insert(name.clone());
+                            }
+                        }
+                    }
+                    Op::Confirm { text, set: Some(name), .. } if text.names().any(|input| changed.contains(input)) => {
+                        changed.insert(name.clone());
+                    }
+                    _ => {}
                 }
             }
             if changed.len() == before {

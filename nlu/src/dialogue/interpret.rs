@@ -3,7 +3,9 @@
 use super::Assistant;
 use super::guard::is_open;
 use super::state::{State, StateScope, Waiting};
+use crate::bot::expr::Expr;
 use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
+use crate::emotion::Emotion;
 use crate::entity::{self, Found, Mode, polarity};
 use crate::intent::Scored;
 use crate::utterance::{Utterance, prefix_len};
@@ -59,6 +61,8 @@ pub(super) struct Interpretation {
     pub is_accepted: bool,
     /// A value was found that may go on (五十… 五十九).
     pub is_open: bool,
+    /// How it was said.
+    pub emotion: Emotion,
 }
 
 struct Interpreter<'a> {
@@ -82,7 +86,8 @@ pub(super) fn interpret(
     let (command, is_open) = interpreter.command();
     let best = interpreter.scored.first().cloned();
     let is_accepted = interpreter.accepted().is_some();
-    Interpretation { command, best, is_accepted, is_open }
+    let emotion = readings.first().map(Emotion::of_utterance).unwrap_or_default();
+    Interpretation { command, best, is_accepted, is_open, emotion }
 }
 
 fn expected_intents(assistant: &Assistant, state: &State) -> Vec<String> {
@@ -190,6 +195,10 @@ impl Interpreter<'_> {
         if let Some((found, reading)) = self.find_valid(name, slot) {
             let covers = 2 * found.span.len() >= reading.content_len();
             let is_open = found.is_open;
+            let is_other = !covers || is_open || !self.is_valid(name, slot, &found);
+            if is_other && let Some(command) = self.correction_of_another() {
+                return (command, false);
+            }
             // Nobody can be called back at half a number.
             let is_short = is_open && slot.kind.form().is_some();
             if is_short && (covers || elsewhere.is_none()) {
@@ -200,7 +209,7 @@ impl Interpreter<'_> {
                 return (fill, is_open);
             }
         }
-        if let Some(command) = elsewhere {
+        if let Some(command) = self.correction_of_another().or(elsewhere) {
             return (command, false);
         }
         let answer = self.readings.first().and_then(|reading| polarity::read(reading, &self.state.question));
@@ -273,6 +282,36 @@ impl Interpreter<'_> {
         Some(Command::Correct { slot: (*name).to_owned(), value: Value::Null })
     }
 
+    /// Another value for a slot that was filled before, although something else is awaited: 不对，套餐换成一百二十九的. Only
+    /// words that announce a change lead here, and only a value that the slot's own rule or list accepts.
+    fn correction_of_another(&self) -> Option<Command> {
+        let text = self.readings.first()?.text();
+        let is_announced = CHANGES.iter().chain(&["不对", "错了", "弄错"]).any(|word| text.contains(word));
+        if !is_announced || !self.assistant.bot.policies.correction {
+            return None;
+        }
+        self.filled_slots().find_map(|name| {
+            let (slot, filled) = (self.assistant.bot.slots.get(name)?, self.state.slots.get(name)?);
+            if slot.validate.is_none() && !matches!(slot.kind, entity::Kind::List(_)) {
+                return None;
+            }
+            let value = self.new_value(name, slot, false).filter(|value| *value != filled.value)?;
+            let is_accepted = slot.validate.as_ref().is_none_or(|(rule, _)| self.accepts(name, rule, &value));
+            is_accepted.then(|| Command::Correct { slot: name.to_owned(), value })
+        })
+    }
+
+    fn is_valid(&self, name: &str, slot: &Slot, found: &Found) -> bool {
+        slot.validate.as_ref().is_none_or(|(rule, _)| self.accepts(name, rule, &found.value))
+    }
+
+    /// Whether a slot's rule would accept this value, tried on a copy.
+    fn accepts(&self, name: &str, rule: &Expr, value: &Value) -> bool {
+        let mut state = self.state.clone();
+        state.set(self.assistant, name, value.clone());
+        rule.surely_holds(&StateScope { assistant: self.assistant, state: &state, now: self.now })
+    }
+
     /// Filled slots of the flows on the stack, the latest first.
     fn filled_slots(&self) -> impl Iterator<Item = &str> {
         let flows = self.state.stack.iter().rev().map(|frame| &self.assistant.bot.flows[frame.flow]);
@@ -300,12 +339,8 @@ impl Interpreter<'_> {
     /// The first value in a reading that the slot's own rule accepts.
     fn valid_in(&self, name: &str, slot: &Slot, reading: &Utterance, mode: Mode) -> Option<Found> {
         let (rule, _) = slot.validate.as_ref()?;
-        let mut state = self.state.clone();
-        entity::find(&slot.kind, reading, mode, self.now).into_iter().flat_map(Found::readings).find(|found| {
-            state.set(self.assistant, name, found.value.clone());
-            let scope = StateScope { assistant: self.assistant, state: &state, now: self.now };
-            rule.holds(&scope).unwrap_or(false)
-        })
+        let found = entity::find(&slot.kind, reading, mode, self.now);
+        found.into_iter().flat_map(Found::readings).find(|found| self.accepts(name, rule, &found.value))
     }
 
     fn for_clarify(&self, options: &[String]) -> Command {
@@ -358,6 +393,11 @@ impl Interpreter<'_> {
             {
                 return Command::Choose(index);
             }
+        }
+        if self.accepted().is_none()
+            && let Some(command) = self.correction_of_another()
+        {
+            return command;
         }
         match self.accepted() {
             Some(best) if best.intent == "repeat" => Command::Repeat,

@@ -3,7 +3,11 @@
 use super::machine::{Entry, Machine};
 use super::state::Waiting;
 use crate::bot::model::Op;
+<<<<<<< HEAD
+use crate::entity::Kind;
+=======
 use crate::entity;
+>>>>>>> baf431d (mine)
 
 /// More keys than this in one answer are noise.
 const KEYS_MAX: usize = 32;
@@ -74,6 +78,16 @@ impl Machine<'_> {
             && let Some(value) = slot.keys.map.get(&key.to_string())
         {
             let value = entity::of_key(&slot.kind, value, &self.assistant.pronouncer, self.now);
+            self.fill(name, value, 1.0);
+            self.run(Entry::Fresh);
+            return true;
+        }
+        if let Kind::List(list) = &slot.kind
+            && slot.keys.map.is_empty()
+            && let Some(value) = key.to_digit(10).and_then(|digit| list.value((digit as usize).wrapping_sub(1)))
+        {
+            // A list without keys of its own is counted through.
+            let value = value.clone();
             self.fill(name, value, 1.0);
             self.run(Entry::Fresh);
             return true;

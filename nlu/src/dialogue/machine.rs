@@ -335,7 +335,8 @@ impl Machine<'_> {
         let says: Vec<Say> = clauses(&spans, self.interruptible, must_say);
         if must_say {
             // Full means that the gateway never reports what it played; the newest matter most.
-            self.state.must_say.extend(says.iter().cloned());
+            let turn = self.state.turn;
+            self.state.must_say.extend(says.iter().map(|say| (say.clone(), turn)));
             let excess = self.state.must_say.len().saturating_sub(MUST_SAY_MAX);
             self.state.must_say.drain(..excess);
         }

@@ -144,7 +144,11 @@ impl Conversation {
         if state.waiting == Waiting::Over && !matches!(input.event, CallEvent::HangUp { .. }) {
             return Vec::new();
         }
-        state.turn = turn;
+        // What was heard of a reply is told under the reply's turn; that takes nobody back to it.
+        if !matches!(input.event, CallEvent::Heard(_) | CallEvent::BargeIn(_)) {
+            state.turn = turn;
+            state.newest = state.newest.max(turn);
+        }
         state.is_answering |=
             matches!(input.event, CallEvent::Final { .. } | CallEvent::Keys(_) | CallEvent::Silence(_));
         match input.event {
@@ -290,8 +294,7 @@ impl Conversation {
     /// Runs the machine on the committed state and wraps what it did.
     fn commit(&mut self, now: NaiveDateTime, run: impl FnOnce(&mut Machine<'_>)) -> Vec<Output> {
         let Some(state) = self.state.as_mut() else { return Vec::new() };
-        let owed = std::mem::take(&mut state.owed);
-        let acts = owed.into_iter().map(Act::Say).collect();
+        let acts = state.take_owed().into_iter().map(Act::Say).collect();
         let mut machine = Machine {
             assistant: &self.assistant,
             state,
@@ -360,20 +363,22 @@ impl State {
     /// Notes what was heard of a clause. One that must be heard and stopped by itself is owed; heard whole, it is owed no
     /// longer, even if the call said it again of its own accord.
     fn heard(&mut self, heard: &Heard) {
+        self.reports_heard = true;
         let text = heard.text.reveal();
         if text.is_empty() {
             return;
         }
         if heard.complete {
-            for clauses in [&mut self.must_say, &mut self.owed] {
-                if let Some(at) = clauses.iter().position(|say| say.text() == *text) {
-                    clauses.remove(at);
-                }
+            if let Some(at) = self.must_say.iter().position(|(say, _)| say.text() == *text) {
+                self.must_say.remove(at);
+            }
+            if let Some(at) = self.owed.iter().position(|say| say.text() == *text) {
+                self.owed.remove(at);
             }
             return;
         }
-        let lost = self.must_say.iter().find(|say| say.text().starts_with(text.as_str()));
-        if let Some(lost) = lost.filter(|lost| !self.owed.contains(lost)) {
+        let lost = self.must_say.iter().find(|(say, _)| say.text().starts_with(text.as_str()));
+        if let Some((lost, _)) = lost.filter(|(lost, _)| !self.owed.contains(lost)) {
             self.owed.push(lost.clone());
         }
     }
@@ -381,10 +386,31 @@ impl State {
     /// The reply was stopped in this clause. Nothing behind it was heard either, so all that must be heard and was not is
     /// owed, in its order.
     fn cut(&mut self, heard: &Heard) {
+        self.reports_heard = true;
         if heard.complete {
             self.heard(heard);
         }
-        self.owed.clone_from(&self.must_say);
+        self.owed = self.must_say.iter().map(|(say, _)| say.clone()).collect();
+    }
+
+    /// The clauses to be said again with this reply. Beside those that were cut these are all that were said under an
+    /// earlier turn and of which the call has told nothing: their acts came too late and were dropped. A reply to a turn
+    /// that the call has left will be dropped too, so it carries none.
+    fn take_owed(&mut self) -> Vec<Say> {
+        if self.turn < self.newest {
+            return Vec::new();
+        }
+        let (turn, reports) = (self.turn, self.reports_heard);
+        let mut owed = std::mem::take(&mut self.owed);
+        for (say, said) in &mut self.must_say {
+            if reports && *said < turn && !owed.contains(say) {
+                owed.push(say.clone());
+            }
+            if owed.contains(say) {
+                *said = turn;
+            }
+        }
+        owed
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::machine::{Entry, Machine};
 use super::state::Waiting;
-use crate::bot::model::{HandoffRule, Op, Rung};
+use crate::bot::model::{HandoffRule, Mood, Op, Rung};
 use crate::bot::template::Template;
+use crate::emotion::Emotion;
 use hualu_core::dialogue::{Act, Say};
 
 impl Machine<'_> {
@@ -49,6 +50,21 @@ impl Machine<'_> {
             Some(Rung::Clarify(most)) if !near.is_empty() => self.ask_which(near.iter().take(*most).cloned().collect()),
             _ => self.climb(rungs, count),
         }
+    }
+
+    /// Counts a turn that sounds angry or urgent; whether that is one too many for a machine.
+    pub fn count_emotion(&mut self, emotion: Emotion) -> bool {
+        let moods = [(Mood::Angry, emotion.is_angry()), (Mood::Urgent, emotion.is_urgent())];
+        for (mood, _) in moods.into_iter().filter(|(_, is_met)| *is_met) {
+            *self.state.counters.moods.entry(mood).or_default() += 1;
+            self.state.note(format!("sounds {}", mood.name()));
+        }
+        let is_now = |mood: &Mood| moods.iter().any(|(known, is_met)| known == mood && *is_met);
+        let moods = &self.state.counters.moods;
+        let count = |mood: &Mood| moods.get(mood).copied().unwrap_or(0);
+        self.hands_off(
+            |rule| matches!(rule, HandoffRule::Emotion { mood, times } if is_now(mood) && count(mood) >= *times),
+        )
     }
 
     fn hands_off(&self, is_met: impl Fn(&HandoffRule) -> bool) -> bool {
@@ -172,7 +188,15 @@ impl Machine<'_> {
             let flow = &bot.flows[*flow];
             if flow.description.is_empty() { flow.id.clone() } else { flow.description.clone() }
         };
-        let mut parts = vec![format!("来电号码：{}", self.state.call.caller.reveal())];
+        let count = |mood| self.state.counters.moods.get(&mood).copied().unwrap_or(0);
+        let mut parts = Vec::new();
+        match (count(Mood::Angry), count(Mood::Urgent)) {
+            (0, 0) => {}
+            (0, _) => parts.push("优先：客户着急".to_owned()),
+            (_, 0) => parts.push("优先：客户情绪激动".to_owned()),
+            _ => parts.push("优先：客户情绪激动、着急".to_owned()),
+        }
+        parts.push(format!("来电号码：{}", self.state.call.caller.reveal()));
         let done: Vec<String> = self.state.finished.iter().filter(|flow| **flow != bot.entry).map(name).collect();
         if !done.is_empty() {
             parts.push(format!("已办：{}", done.join("、")));

@@ -58,6 +58,9 @@ pub enum ActionFault {
     /// The back end refused.
     #[error("the back end answered with status {0}")]
     Status(u16),
+    /// The back end refused, over gRPC.
+    #[error("the back end answered with gRPC code {0}")]
+    Refused(i32),
     /// The answer is not JSON or too large.
     #[error("the back end's answer cannot be read")]
     Unreadable,

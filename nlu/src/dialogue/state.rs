@@ -3,7 +3,7 @@
 use super::Assistant;
 use crate::bot::expr::Scope;
 use crate::bot::listen::Listen;
-use crate::bot::model::{Flow, Op, Step};
+use crate::bot::model::{Flow, Mood, Op, Step};
 use crate::value::Value;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
@@ -85,6 +85,8 @@ pub(super) struct Counters {
     pub no_input_at: Option<(usize, usize)>,
     pub no_match: u32,
     pub intents: BTreeMap<String, u32>,
+    /// How many turns sounded so.
+    pub moods: BTreeMap<Mood, u32>,
     pub slot_tries: BTreeMap<String, u32>,
     /// How often flows with an offer were entered.
     pub pitches: BTreeMap<usize, u32>,
@@ -116,8 +118,12 @@ pub(super) struct State {
     pub counters: Counters,
     /// The last reply, to be repeated on request.
     pub said: Vec<Say>,
-    /// Clauses that must be heard and were not yet.
-    pub must_say: Vec<Say>,
+    /// The newest turn that the call has spoken of.
+    pub newest: TurnId,
+    /// The call tells what of a reply was heard. Until it does nothing can be told to be lost.
+    pub reports_heard: bool,
+    /// Clauses that must be heard and were not yet, each with the turn in which it was last said.
+    pub must_say: Vec<(Say, TurnId)>,
     /// Of these, those that were stopped or never begun, to be said with the next reply.
     pub owed: Vec<Say>,
     /// The prompts that were said, by name.
@@ -148,6 +154,8 @@ impl State {
             question: String::new(),
             counters: Counters::default(),
             said: Vec::new(),
+            newest: TurnId(0),
+            reports_heard: false,
             must_say: Vec::new(),
             owed: Vec::new(),
             said_prompts: BTreeSet::new(),

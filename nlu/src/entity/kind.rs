@@ -130,6 +130,7 @@ impl Kind {
             Self::IdNumber => Some(18),
             Self::IdTail { len } => Some(usize::from(*len)),
             Self::Date(_) | Self::Time => Some(4),
+            Self::DateTime(_) => Some(8),
             Self::Month(_) => Some(2),
             _ => None,
         }
@@ -140,7 +141,8 @@ impl Kind {
         matches!(self, Self::IdNumber | Self::IdTail { .. })
     }
 
-    /// The value of `keys`; nothing when they make none. Days are keyed as `MMDD`, months as `MM`, times as `HHMM`.
+    /// The value of `keys`; nothing when they make none. Days are keyed as `MMDD`, months as `MM`, times as
+    /// `HHMM`, a day with a time as `MMDDHHMM`.
     pub(crate) fn keyed(&self, keys: &str, now: NaiveDateTime) -> Option<Value> {
         let part = |range: std::ops::Range<usize>| keys.get(range).and_then(|text| text.parse::<u32>().ok());
         match self {
@@ -159,6 +161,10 @@ impl Kind {
                 Some(super::month::value(super::month::year_of(month, now.date(), *bias), month))
             }
             Self::Time => NaiveTime::from_hms_opt(part(0..2)?, part(2..4)?, 0).map(Value::Time),
+            Self::DateTime(bias) => {
+                let Some(Value::Date(day)) = Self::Date(*bias).keyed(keys.get(..4)?, now) else { return None };
+                Some(Value::DateTime(day.and_hms_opt(part(4..6)?, part(6..8)?, 0)?))
+            }
             _ => Some(Value::Text(keys.replace('*', "X"))),
         }
     }

@@ -40,6 +40,11 @@ impl ListMatcher {
         Self { values, texts, automaton, patterns }
     }
 
+    /// The value at this place of the list.
+    pub(crate) fn value(&self, at: usize) -> Option<&Value> {
+        self.values.get(at)
+    }
+
     /// Every word that a caller may say for a value of the list.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.texts.iter().map(String::as_str)

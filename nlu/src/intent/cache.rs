@@ -1,13 +1,13 @@
 //! Trained classifiers on disk, named by the hash of what they were trained on.
 
-use super::features::Vocabulary;
+use super::features::{Script, Vocabulary};
 use super::svm::Weights;
 use super::{Bands, Classifier};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Raised whenever features, training or this format change.
-const VERSION: &[u8; 8] = b"hualuic2";
+const VERSION: &[u8; 8] = b"hualuic3";
 /// A model that claims more is not one of ours.
 const COUNT_MAX: u32 = 64 << 20;
 
@@ -51,7 +51,9 @@ pub(super) fn load(dir: &Path, key: &str) -> Option<Classifier> {
     let intents = (0..names).map(|_| reader.text()).collect::<Option<Vec<_>>>()?;
     let bands = Bands { accept: reader.float()?, clarify: reader.float()?, oos: reader.float()? };
     let features = reader.count()?;
-    let mut vocabulary = Vocabulary::default();
+    let script = if reader.count()? == 0 { Script::Han } else { Script::Latin };
+    let mut vocabulary = Vocabulary { script, ..Vocabulary::default() };
+    vocabulary.index.reserve(features as usize);
     for i in 0..features {
         vocabulary.index.insert(reader.word()?, i);
         vocabulary.idf.push(reader.float()?);
@@ -77,6 +79,7 @@ pub(super) fn store(dir: &Path, key: &str, model: &Classifier) -> Result<(), Cac
     let mut grams: Vec<(u32, u64)> = model.vocabulary.index.iter().map(|(gram, index)| (*index, *gram)).collect();
     grams.sort_unstable();
     out.extend(count(grams.len()));
+    out.extend(count(usize::from(model.vocabulary.script == Script::Latin)));
     for ((_, gram), idf) in grams.iter().zip(&model.vocabulary.idf) {
         out.extend(gram.to_le_bytes());
         out.extend(idf.to_le_bytes());
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     fn model() -> Classifier {
-        let mut vocabulary = Vocabulary::default();
+        let mut vocabulary = Vocabulary { script: Script::Latin, ..Vocabulary::default() };
         for (gram, index) in [(7_u64, 0_u32), (9, 1), (4, 2)] {
             vocabulary.index.insert(gram, index);
             vocabulary.idf.push(1.5 + f32::from(u8::try_from(index).unwrap_or(0)));
