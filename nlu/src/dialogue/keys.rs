@@ -3,11 +3,7 @@
 use super::machine::{Entry, Machine};
 use super::state::Waiting;
 use crate::bot::model::Op;
-<<<<<<< HEAD
-use crate::entity::Kind;
-=======
-use crate::entity;
->>>>>>> baf431d (mine)
+use crate::entity::{self, Kind};
 
 /// More keys than this in one answer are noise.
 const KEYS_MAX: usize = 32;
