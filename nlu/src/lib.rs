@@ -19,10 +19,12 @@
 pub mod action;
 pub mod backend_mock;
 pub mod bot;
+pub mod chat;
 pub mod clock;
 pub mod dialogue;
 pub mod emotion;
 pub mod entity;
+pub mod evaluate;
 mod hints;
 pub mod intent;
 pub mod lint;

@@ -4,7 +4,7 @@
 const ACCEPT_PRECISION: f32 = 0.975;
 
 /// Margins between the bands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Bands {
     /// At or above: act on it.
     pub accept: f32,

@@ -109,6 +109,12 @@ impl Classifier {
         Self { intents: set.intents, vocabulary, weights, bands }
     }
 
+    /// The intents that it knows, those of the engine among them.
+    #[must_use]
+    pub fn intents(&self) -> &[String] {
+        &self.intents
+    }
+
     /// The margins between the bands.
     #[must_use]
     pub fn bands(&self) -> Bands {
