@@ -81,6 +81,11 @@ impl Expr {
         Ok(Self { source: source.to_owned(), program: Arc::new(program), names, path, asks_for_confirmed })
     }
 
+    /// As it is written in the bot's file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The top-level names that it reads, sorted.
     pub fn names(&self) -> &[String] {
         &self.names

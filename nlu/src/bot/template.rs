@@ -92,6 +92,15 @@ impl Template {
         self.pieces.iter().map(span).collect()
     }
 
+    /// Its text with the holes' expressions, for people who read the bot.
+    pub fn source(&self) -> String {
+        let written = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Hole { expr, .. } => format!("${{{}}}", expr.source()),
+        };
+        self.pieces.iter().map(written).collect()
+    }
+
     /// Its text without the holes' values: what a check or a hint can see.
     pub fn skeleton(&self) -> String {
         self.pieces.iter().map(|piece| if let Piece::Text(text) = piece { text.as_str() } else { "" }).collect()
