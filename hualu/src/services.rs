@@ -114,7 +114,28 @@ pub async fn serve_asr(listen: SocketAddr, bot: Option<&Path>, streams_max: usiz
 /// Serves the dialogue on `listen`.
 pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backends: Backends) -> anyhow::Result<Served> {
     let service = hualu_nlu::server::service(load_bot(bot)?, backends)?;
-    spawn("the dialogue", listen, server().add_service(service)).await
+    let reloader = service.reloader();
+    let served = spawn("the dialogue", listen, server().add_service(service.into_server())).await?;
+    reload_on_signal(bot.to_owned(), reloader)?;
+    Ok(served)
+}
+
+/// Reads the bot's files again at each SIGHUP. A bot with faults replaces nothing: they are logged and the old one stays.
+fn reload_on_signal(bot: PathBuf, reloader: hualu_nlu::reload::Reloader) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            let (bot, reloader) = (bot.clone(), reloader.clone());
+            // Training is work for a thread of its own: calls go on meanwhile.
+            match tokio::task::spawn_blocking(move || reloader.reload(&bot)).await {
+                Ok(Ok(hash)) => tracing::info!(hash, "new calls get the bot as its files are now"),
+                Ok(Err(error)) => tracing::error!("the bot is not reloaded, the one before stays: {error}"),
+                Err(error) => tracing::error!(%error, "the bot is not reloaded, the one before stays"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Serves the voice on `listen`, its standing sentences rendered before the first call.

@@ -2,7 +2,11 @@
 
 use crate::action::{ActionRunner, RunnerError};
 use crate::bot::Bot;
-use crate::dialogue::{ActionFault, ActionOutcome, Assistant, AssistantError, Await, Conversation, Output};
+use crate::dialogue::{
+    ActionFault, ActionOutcome, ActionRequest, Assistant, AssistantError, Await, Conversation, Output,
+};
+use crate::reload::{Current, Reloader, Terms};
+use crate::script::Stage;
 use crate::utterance::Pronouncer;
 use chrono::{DateTime, Utc};
 use hualu_core::dialogue::{CallEvent, CallInput};
@@ -44,6 +48,8 @@ pub struct ServiceConfig {
     pub requests_max: usize,
     /// The calendar.
     pub clock: fn() -> DateTime<Utc>,
+    /// A script's results and calendar in place of the back ends' and the real one, for tests of whole calls.
+    pub stage: Option<Stage>,
 }
 
 impl Default for ServiceConfig {
@@ -56,6 +62,7 @@ impl Default for ServiceConfig {
             conversations_max: 2_000,
             requests_max: 256,
             clock: crate::clock::now,
+            stage: None,
         }
     }
 }
@@ -81,22 +88,29 @@ pub enum ServiceError {
     Runner(#[from] RunnerError),
 }
 
-/// The tonic service for one bot with the default configuration; `backends` are the base URLs of its back ends by name.
+/// The service for one bot with the default configuration; `backends` are the base URLs of its back ends by name.
 ///
 /// # Errors
 /// [`ServiceError`] when the bot calls a back end that has no address.
-pub fn service(bot: Bot, backends: BTreeMap<String, String>) -> Result<DialogueServer<DialogueService>, ServiceError> {
+pub fn service(bot: Bot, backends: BTreeMap<String, String>) -> Result<DialogueService, ServiceError> {
     let config = ServiceConfig { backends, pronouncer: Pronouncer::installed(), ..ServiceConfig::default() };
-    Ok(DialogueServer::new(DialogueService::new(bot, config)?))
+    DialogueService::new(bot, config)
 }
 
 /// A bot behind gRPC.
 #[derive(Debug)]
 pub struct DialogueService {
-    assistant: Arc<Assistant>,
-    runner: ActionRunner,
+    current: Current,
     calls: Arc<Semaphore>,
+    shared: Shared,
+}
+
+/// What the conversations of a service share.
+#[derive(Clone, Debug)]
+struct Shared {
+    runner: ActionRunner,
     clock: fn() -> DateTime<Utc>,
+    stage: Option<Stage>,
 }
 
 impl DialogueService {
@@ -106,13 +120,24 @@ impl DialogueService {
     /// [`ServiceError`] when the configuration does not fit the bot.
     pub fn new(bot: Bot, config: ServiceConfig) -> Result<Self, ServiceError> {
         let runner = ActionRunner::new(&config.backends, &config.allow_hosts, config.requests_max)?;
-        let assistant = Assistant::new(bot, config.pronouncer, config.cache.as_deref(), &config.backends)?;
+        let ServiceConfig { backends, cache, pronouncer, .. } = config;
         Ok(Self {
-            assistant: Arc::new(assistant),
-            runner,
+            current: Current::new(bot, Terms { backends, cache, pronouncer })?,
             calls: Arc::new(Semaphore::new(config.conversations_max)),
-            clock: config.clock,
+            shared: Shared { runner, clock: config.clock, stage: config.stage },
         })
+    }
+
+    /// As a tonic service.
+    #[must_use]
+    pub fn into_server(self) -> DialogueServer<Self> {
+        DialogueServer::new(self)
+    }
+
+    /// What replaces the bot while the service runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.current.clone())
     }
 }
 
@@ -129,13 +154,13 @@ impl Dialogue for DialogueService {
             return Err(Status::resource_exhausted("too many conversations; try another server"));
         };
         let (answers, stream) = mpsc::channel(ANSWERS_MAX);
-        let (assistant, runner, clock) = (Arc::clone(&self.assistant), self.runner.clone(), self.clock);
+        let (assistant, shared) = (self.current.assistant(), self.shared.clone());
         let inbound = request.into_inner();
         let driver_answers = answers.clone();
         tokio::spawn(async move {
             let _permit = permit;
             // A task of its own, so that a panic ends this conversation alone and is told to its client.
-            let call = tokio::spawn(drive(assistant, runner, clock, inbound, driver_answers));
+            let call = tokio::spawn(drive(assistant, shared, inbound, driver_answers));
             let status = match call.await {
                 Ok(Ok(())) => return,
                 Ok(Err(status)) => status,
@@ -153,22 +178,24 @@ impl Dialogue for DialogueService {
 
 async fn drive(
     assistant: Arc<Assistant>,
-    runner: ActionRunner,
-    clock: fn() -> DateTime<Utc>,
+    shared: Shared,
     mut inbound: Streaming<ConverseRequest>,
     answers: mpsc::Sender<Result<ConverseResponse, Status>>,
 ) -> Result<(), Status> {
     let Ok(first) = timeout(START_LIMIT, inbound.message()).await else {
         return Err(Status::deadline_exceeded("no `started` came"));
     };
-    let Some(first) =
+    let Some(mut first) =
         first?.map(CallInput::try_from).transpose().map_err(|e| Status::invalid_argument(e.to_string()))?
     else {
         return Ok(());
     };
-    let CallEvent::Started(started) = &first.event else {
+    let CallEvent::Started(started) = &mut first.event else {
         return Err(Status::failed_precondition("the first event of a call must be `started`"));
     };
+    if let Some(stage) = &shared.stage {
+        stage.introduce(started);
+    }
     if !started.bot.is_empty() && started.bot != assistant.bot().id() {
         let known = assistant.bot().id();
         return Err(Status::not_found(format!("there is no bot `{}` here, only `{known}`", started.bot)));
@@ -176,8 +203,7 @@ async fn drive(
     let seed = seed_of(started.call.as_str());
     let mut driver = Driver {
         conversation: Conversation::new(assistant, seed),
-        runner,
-        clock,
+        shared,
         answers,
         running: JoinSet::new(),
         ids: HashMap::new(),
@@ -202,11 +228,24 @@ fn seed_of(call: &str) -> u64 {
     hash.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
+impl Shared {
+    fn now(&self) -> DateTime<Utc> {
+        let now = (self.clock)();
+        self.stage.as_ref().map_or(now, |stage| stage.now(now))
+    }
+
+    async fn run(&self, request: &ActionRequest) -> ActionOutcome {
+        match &self.stage {
+            Some(stage) => stage.answer(request),
+            None => self.runner.run(request).await,
+        }
+    }
+}
+
 /// Drives one conversation in real time.
 struct Driver {
     conversation: Conversation,
-    runner: ActionRunner,
-    clock: fn() -> DateTime<Utc>,
+    shared: Shared,
     answers: mpsc::Sender<Result<ConverseResponse, Status>>,
     /// Requests under way; a conversation waits for one at a time and guesses at few, so there are never many.
     running: JoinSet<ActionOutcome>,
@@ -232,12 +271,12 @@ impl Driver {
                 Some(done) = self.running.join_next_with_id() => {
                     let (task, outcome) = done.unwrap_or_else(|error| (error.id(), Err(ActionFault::Unreachable)));
                     if let Some(id) = self.ids.remove(&task) {
-                        let outputs = self.conversation.action_done((self.clock)(), id, outcome);
+                        let outputs = self.conversation.action_done(self.shared.now(), id, outcome);
                         self.put(outputs).await?;
                     }
                 }
                 Some(Ok(wait)) = self.timers.join_next() => {
-                    let outputs = self.conversation.action_slow((self.clock)(), wait.id);
+                    let outputs = self.conversation.action_slow(self.shared.now(), wait.id);
                     let is_slow = !outputs.is_empty();
                     self.put(outputs).await?;
                     if let Some(every) = wait.slow_every.filter(|_| is_slow) {
@@ -249,7 +288,7 @@ impl Driver {
     }
 
     async fn take(&mut self, input: CallInput) -> Result<(), Status> {
-        let outputs = self.conversation.handle((self.clock)(), input);
+        let outputs = self.conversation.handle(self.shared.now(), input);
         self.put(outputs).await
     }
 
@@ -257,16 +296,19 @@ impl Driver {
         for output in outputs {
             match output {
                 Output::Act(act) => {
+                    if let Some(stage) = &self.shared.stage {
+                        stage.note(&act);
+                    }
                     let sent = timeout(SEND_LIMIT, self.answers.send(Ok(act.into()))).await;
                     if !matches!(sent, Ok(Ok(()))) {
                         return Err(Status::cancelled("the client does not read its answers"));
                     }
                 }
                 Output::Run(request) => {
-                    let (runner, id) = (self.runner.clone(), request.id);
+                    let (shared, id) = (self.shared.clone(), request.id);
                     let action = request.action.clone();
                     let task = self.running.spawn(async move {
-                        let outcome = runner.run(&request).await;
+                        let outcome = shared.run(&request).await;
                         let label = if outcome.is_ok() { "ok" } else { "error" };
                         metrics::counter!("hualu_nlu_actions_total", "outcome" => label).increment(1);
                         if let Err(fault) = &outcome {

@@ -98,6 +98,12 @@ impl Conversation {
         }
     }
 
+    /// The bot that it is held with.
+    #[must_use]
+    pub fn assistant(&self) -> &Assistant {
+        &self.assistant
+    }
+
     /// Whether the bot has ended or handed over the call.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -11,9 +11,11 @@
 //! ```
 
 mod files;
+mod stage;
 mod text;
 
 pub use files::{ScriptFile, load};
+pub use stage::Stage;
 pub use text::{BackEnd, Mocks, TextChat, TextReply, act_label};
 
 use crate::dialogue::{Assistant, Conversation};
@@ -197,7 +199,7 @@ pub fn play(assistant: &Arc<Assistant>, script: &Script) -> Result<ScriptRun, St
         turns.push(TurnRun {
             line: located.referenced.line(),
             caller: turn.caller(),
-            differences: differences(turn, &reply, chat.conversation()),
+            differences: turn.differences(&reply, Some(chat.conversation())),
             reply,
         });
     }
@@ -245,6 +247,42 @@ impl ScriptTurn {
         };
         chat.say_in_parts(&self.partials, event)
     }
+
+    /// What of `reply` is otherwise than written. Values can be looked up in a conversation alone; without one they are
+    /// passed over.
+    #[must_use]
+    pub fn differences(&self, reply: &TextReply, conversation: Option<&Conversation>) -> Vec<Difference> {
+        let mut found = Vec::new();
+        let mut differ = |what: &str, expected: &str, got: &str| {
+            found.push(Difference { what: what.to_owned(), expected: expected.to_owned(), got: got.to_owned() });
+        };
+        if !reply.is_closed {
+            differ("end of the answer", "exactly one last act at its end", "none or several");
+        }
+        for text in self.hear.texts().iter().filter(|text| !reply.text.contains(text.as_str())) {
+            differ("hear", text, &reply.text);
+        }
+        for text in self.not.texts().iter().filter(|text| reply.text.contains(text.as_str())) {
+            differ("not", text, &reply.text);
+        }
+        if let Some(wanted) = self.intent.as_ref().filter(|wanted| **wanted != reply.intent) {
+            differ("intent", wanted, &reply.intent);
+        }
+        if let Some(wanted) = self.act.as_ref().filter(|wanted| **wanted != reply.act) {
+            differ("act", wanted, &reply.act);
+        }
+        for (name, wanted) in self.values.iter().filter(|_| conversation.is_some()) {
+            let value = conversation.and_then(|conversation| conversation.value(name));
+            let value = value.map(Pii::into_revealed).unwrap_or_default();
+            if *wanted != value {
+                differ(name, wanted, &value);
+            }
+        }
+        if let Some(calls) = self.calls.as_ref().filter(|calls| **calls != reply.calls) {
+            differ("calls", &calls.join(", "), &reply.calls.join(", "));
+        }
+        found
+    }
 }
 
 /// The moment in which a script begins.
@@ -257,36 +295,4 @@ pub fn start_time(assistant: &Assistant, script: &Script) -> Result<DateTime<Utc
         .map_err(|error| format!("`now: {text}`: {error}; write it as 2026-11-22T10:00"))?;
     let at = assistant.bot.zone.from_local_datetime(&local).earliest();
     at.map(|at| at.to_utc()).ok_or_else(|| format!("`now`: {text} does not exist in the bot's time zone"))
-}
-
-fn differences(turn: &ScriptTurn, reply: &TextReply, conversation: &Conversation) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut differ = |what: &str, expected: &str, got: &str| {
-        found.push(Difference { what: what.to_owned(), expected: expected.to_owned(), got: got.to_owned() });
-    };
-    if !reply.is_closed {
-        differ("end of the answer", "exactly one last act at its end", "none or several");
-    }
-    for text in turn.hear.texts().iter().filter(|text| !reply.text.contains(text.as_str())) {
-        differ("hear", text, &reply.text);
-    }
-    for text in turn.not.texts().iter().filter(|text| reply.text.contains(text.as_str())) {
-        differ("not", text, &reply.text);
-    }
-    if let Some(wanted) = turn.intent.as_ref().filter(|wanted| **wanted != reply.intent) {
-        differ("intent", wanted, &reply.intent);
-    }
-    if let Some(wanted) = turn.act.as_ref().filter(|wanted| **wanted != reply.act) {
-        differ("act", wanted, &reply.act);
-    }
-    for (name, wanted) in &turn.values {
-        let value = conversation.value(name).map(Pii::into_revealed).unwrap_or_default();
-        if *wanted != value {
-            differ(name, wanted, &value);
-        }
-    }
-    if let Some(calls) = turn.calls.as_ref().filter(|calls| **calls != reply.calls) {
-        differ("calls", &calls.join(", "), &reply.calls.join(", "));
-    }
-    found
 }

@@ -86,6 +86,16 @@ impl TextChat {
         &self.conversation
     }
 
+    /// The actions that nothing here answers: no back end and no `mock` of their own.
+    #[must_use]
+    pub fn unplayed(&self) -> Vec<&str> {
+        let actions = self.conversation.assistant().bot.actions.iter();
+        let is_unplayed = |name: &str, mock: &Option<serde_json::Value>| {
+            self.back_end.is_none() && mock.is_none() && !self.mocks.contains_key(name)
+        };
+        actions.filter(|(name, action)| is_unplayed(name, &action.mock)).map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The transitions of the running turn.
     pub fn trace(&self) -> impl Iterator<Item = &str> {
         let turn = TurnId(self.turn);
@@ -183,7 +193,7 @@ impl TextChat {
 
 /// A scripted result as an outcome: `error` is a back end that does not answer in time; without a result a query finds
 /// nobody and an order is refused.
-fn outcome(result: Option<serde_json::Value>, method: Method) -> ActionOutcome {
+pub(super) fn outcome(result: Option<serde_json::Value>, method: Method) -> ActionOutcome {
     match result {
         Some(serde_json::Value::String(text)) if text == "error" => Err(ActionFault::Timeout),
         Some(json) => Ok(json),
@@ -205,7 +215,7 @@ pub(super) fn hypothesis(text: &str, others: &[String]) -> Hypothesis {
 }
 
 impl TextReply {
-    fn note(&mut self, act: &Act) {
+    pub(super) fn note(&mut self, act: &Act) {
         if let Act::Understanding(understanding) = act {
             self.intent.clone_from(&understanding.intent);
             self.score = understanding.score;
