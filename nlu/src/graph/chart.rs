@@ -142,7 +142,10 @@ fn option_label(option: &Choice) -> String {
 fn a_box(bot: &Bot, step: &Step) -> Option<Box> {
     let plain = |shape, text: String| Some(Box { shape, text, link: None });
     match &step.op {
-        Op::Say { variants, .. } => plain(Shape::Say, variants.first().map_or_else(String::new, Template::source)),
+        Op::Say(_) | Op::Prompt(_) => {
+            let said = step.op.prompt(bot).and_then(|prompt| prompt.variants.first());
+            plain(Shape::Say, said.map_or_else(String::new, Template::source))
+        }
         Op::Collect { slot, .. } => {
             let ask = bot.slots.get(slot).map_or_else(String::new, |slot| slot.ask.source());
             plain(Shape::Ask, format!("{ask}（{slot}）"))

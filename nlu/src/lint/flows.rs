@@ -91,11 +91,7 @@ impl Linter<'_> {
 
 fn has_keys(slot: &Slot) -> bool {
     let Keys { length, terminator, map } = &slot.keys;
-    let by_kind = match slot.kind {
-        Kind::Digits { len_min, len_max } => len_min == len_max,
-        Kind::Phone => true,
-        _ => false,
-    };
+    let by_kind = slot.kind.keys_len().is_some();
     by_kind || length.is_some() || terminator.is_some() || !map.is_empty()
 }
 

@@ -2,7 +2,9 @@
 //! nothing is done without a yes.
 
 use super::Linter;
+use crate::bot::guardrail::Before;
 use crate::bot::model::{Flow, HandoffRule, Op, Rung};
+use crate::bot::template::Template;
 
 /// Words that tell the caller that a machine speaks.
 const MACHINE: [&str; 6] = ["智能", "机器人", "AI", "语音助手", "虚拟", "自动语音"];
@@ -15,6 +17,9 @@ impl Linter<'_> {
         let entry = self.bot.entry;
         let mut texts = Vec::new();
         self.opening(entry, &mut texts, 0);
+        let first = self.bot.guardrails.must_say.iter().filter(|rule| rule.before == Before::FirstReply);
+        let prompts = first.filter_map(|rule| self.bot.prompts.get(&rule.prompt));
+        texts.extend(prompts.flat_map(|prompt| common(&prompt.variants)));
         let said = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
         let (machine, recording) = (said(&MACHINE), said(&RECORDING));
         let Some(flow) = self.bot.flows.get(entry) else { return };
@@ -39,16 +44,15 @@ impl Linter<'_> {
             at += 1;
             match &step.op {
                 Op::Say(_) | Op::Prompt(_) => {
-                    let variants = step.op.prompt(self.bot).map(|prompt| prompt.variants.as_slice());
-                    let skeletons = variants.unwrap_or_default().iter().map(crate::bot::template::Template::skeleton);
-                    texts.extend(common(skeletons.collect()));
+                    let said = step.op.prompt(self.bot);
+                    texts.extend(said.into_iter().flat_map(|prompt| common(&prompt.variants)));
                 }
                 Op::Confirm { text, .. } => {
                     texts.push(text.skeleton());
                     return true;
                 }
                 Op::Choose { prompt, .. } => {
-                    texts.extend(prompt.iter().map(crate::bot::template::Template::skeleton));
+                    texts.extend(prompt.iter().map(Template::skeleton));
                     return true;
                 }
                 Op::Collect { slot, .. } => {
@@ -104,7 +108,7 @@ impl Linter<'_> {
         let mut at = flow;
         for _ in 0..8 {
             let Some(Flow { steps, .. }) = self.bot.flows.get(at) else { return false };
-            let next = steps.iter().find(|step| !matches!(step.op, Op::Say { .. } | Op::Set(_)));
+            let next = steps.iter().find(|step| !matches!(step.op, Op::Say(_) | Op::Prompt(_) | Op::Set(_)));
             match next.map(|step| &step.op) {
                 Some(Op::Handoff(_)) => return true,
                 Some(Op::Enter { flow, .. }) => at = *flow,
@@ -138,7 +142,8 @@ impl Linter<'_> {
 }
 
 /// What every variant says: the variants themselves when there is one, else those words of notices that all contain.
-fn common(variants: Vec<String>) -> Vec<String> {
+fn common(variants: &[Template]) -> Vec<String> {
+    let variants: Vec<String> = variants.iter().map(Template::skeleton).collect();
     if variants.len() <= 1 {
         return variants;
     }
