@@ -46,6 +46,20 @@ flows:
             - {intent: affirm, steps: [{say: 请讲。}, {goto: menu}]}
 ";
 
+/// Two errands with a word in common.
+const ERRANDS: &str = "
+bot: {id: errands, entry: main}
+nlu:
+  bands: {accept: 0.6, clarify: -0.9, oos: -1.5}
+  intents:
+    usage: {label: 查流量, examples: [查流量, 我想查流量, 流量还有多少, 流量用了多少]}
+    plan: {label: 换套餐, examples: [换套餐, 我想换套餐, 套餐换一个, 改套餐]}
+flows:
+  main: {steps: [{say: 您好。}, {choose: {options: []}}]}
+  usage: {trigger: {intents: [usage]}, steps: [{say: 流量在这里。}]}
+  plan: {trigger: {intents: [plan]}, steps: [{say: 换套餐在这里。}]}
+";
+
 struct Caller(Conversation, u32);
 
 impl Caller {
@@ -116,6 +130,13 @@ fn one_syllable_never_cancels_and_no_turn_ends_in_silence() {
         let is_one = sound.chars().count() == 1;
         assert!(!is_one || !reply.contains("取消"), "{sound}: {reply}");
     }
+}
+
+#[test]
+fn between_two_intents_that_are_equally_near_the_caller_is_asked_which() {
+    let mut caller = Caller::of(ERRANDS);
+    assert_eq!(caller.say("流量套餐那个"), "您是要查流量，还是换套餐？");
+    assert_eq!(caller.say("第二个"), "换套餐在这里。");
 }
 
 #[test]

@@ -15,6 +15,9 @@ const MORE_THAN_A_PAUSE: Duration = Duration::from_millis(100);
 /// After so long a prompt that was not resumed is not going to be.
 const RESUMED_WITHIN: Duration = Duration::from_secs(4);
 
+/// A prompt that is so much later than undisturbed has said a part of it again.
+const REPEATED: Duration = Duration::from_millis(200);
+
 /// Parts of a prompt are nearer to each other than this.
 const PROMPT_ENDS: Duration = Duration::from_millis(1_200);
 
@@ -58,6 +61,8 @@ pub struct Prompt {
     silent: Duration,
     /// A piece of it that comes after every interruption.
     probe: Vec<i16>,
+    /// When that is heard, from the beginning of the prompt.
+    probe_after: Duration,
 }
 
 impl Prompt {
@@ -75,7 +80,10 @@ impl Prompt {
         let energy = |at: usize| line.bot.get(at..at + PROBE).map_or(0.0, |piece| power(piece, piece));
         let at = (from..from + 4 * PROBE).step_by(PROBE / 4).max_by(|a, b| energy(*a).total_cmp(&energy(*b)))?;
         let probe = line.bot.get(at..at + PROBE)?.to_vec();
-        Some(Self { len: end.to.saturating_sub(first.from), silent: SILENT.max(pause + MORE_THAN_A_PAUSE), probe })
+        let silent = SILENT.max(pause + MORE_THAN_A_PAUSE);
+        let mut prompt = Self { len: end.to.saturating_sub(first.from), silent, probe, probe_after: Duration::ZERO };
+        prompt.probe_after = prompt.probe_heard(line)?.saturating_sub(first.from);
+        Some(prompt)
     }
 
     /// Its length.
@@ -84,11 +92,21 @@ impl Prompt {
         self.len
     }
 
+    /// When the probe was heard in a call.
+    fn probe_heard(&self, line: &LineReport) -> Option<Duration> {
+        let place = find(&line.bot, &self.probe)?;
+        let after = line.heard_voice.partition_point(|heard| heard.place <= place);
+        line.heard_voice.get(after.saturating_sub(1)).map(|heard| heard.from)
+    }
+
     /// First voiced sample of clip `n` to the last sample of the prompt before it fell silent, with which the call began.
-    /// `None` when it was played to its end.
+    /// `None` when it was played to its end, or went on after all.
     #[must_use]
     pub fn stopped_after(&self, line: &LineReport, n: usize) -> Option<Duration> {
         let spoke = clip_voice(line, n).first()?.from;
+        if self.probe_heard(line).is_some_and(|probe| probe > spoke) {
+            return None;
+        }
         let before = line.heard_voice.partition_point(|heard| heard.from <= spoke).checked_sub(1)?;
         let heard = line.heard_voice.get(before..)?;
         let stop = heard.windows(2).find(|pair| silence(&pair[0], &pair[1]) >= self.silent).map(|pair| pair[0].to);
@@ -102,10 +120,7 @@ impl Prompt {
     #[must_use]
     pub fn disturbed(&self, line: &LineReport, n: usize) -> Option<Disturbed> {
         let spoke = clip_voice(line, n).first()?.from;
-        let probe = find(&line.bot, &self.probe).map(|place| {
-            let after = line.heard_voice.partition_point(|heard| heard.place <= place);
-            line.heard_voice[after.saturating_sub(1)].from
-        });
+        let probe = self.probe_heard(line);
         if probe.is_some_and(|probe| probe < spoke) {
             return None;
         }
@@ -115,7 +130,10 @@ impl Prompt {
         let silence =
             heard.windows(2).take_while(|pair| pair[0].to < until).map(|pair| silence(&pair[0], &pair[1])).max();
         let is_last = heard.last().is_some_and(|last| last.to < until);
-        let stopped = is_last || silence.is_some_and(|silence| silence > self.silent);
+        // A clause that was begun anew moves all that follows it.
+        let began = line.heard_voice.first()?.from;
+        let is_later = probe.is_some_and(|probe| probe > began + self.probe_after + REPEATED);
+        let stopped = is_last || is_later || silence.is_some_and(|silence| silence > self.silent);
         Some(Disturbed { stopped, went_on: probe.is_some() })
     }
 }
@@ -123,7 +141,7 @@ impl Prompt {
 /// What became of a prompt over which the caller made a sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disturbed {
-    /// It fell silent for more than 300 ms.
+    /// It fell silent for more than 300 ms, or said a part of it again.
     pub stopped: bool,
     /// The rest of it was heard.
     pub went_on: bool,

@@ -1,7 +1,7 @@
 //! What the turn records of a run say: the only part of the measurement that is not taken from the audio.
 
 use hualu_core::{LatencyBudget, Stage};
-use hualu_gateway::records::{self, TurnEntry, What};
+use hualu_gateway::records::{self, MissedEntry, TurnEntry, What};
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,11 +29,13 @@ pub fn read(folder: &Path) -> anyhow::Result<Vec<(String, TurnEntry)>> {
 /// Stages may overlap, because replies are prepared while the caller still speaks.
 #[must_use]
 pub fn overhead(turn: &TurnEntry) -> Option<Duration> {
-    if turn.cause != "speech" || turn.outcome != "answered" || !turn.missed.is_empty() {
+    let elsewhere = [Stage::Endpoint, Stage::Asr, Stage::Nlu, Stage::Tts].map(Stage::as_str);
+    // What a late engine costs is not the pipeline's; a late packet is.
+    let is_late = |missed: &MissedEntry| elsewhere.contains(&missed.stage.as_str());
+    if turn.cause != "speech" || turn.outcome != "answered" || turn.missed.iter().any(is_late) {
         return None;
     }
     let (from, response) = (turn.last_voiced_ms?, turn.response_ms?);
-    let elsewhere = [Stage::Endpoint, Stage::Asr, Stage::Nlu, Stage::Tts].map(Stage::as_str);
     let mut spans: Vec<(f64, f64)> = turn
         .stages
         .iter()
@@ -78,7 +80,7 @@ fn spent(turn: &TurnEntry, stage: Stage) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hualu_gateway::records::{MissedEntry, SaidEntry, StageEntry};
+    use hualu_gateway::records::{SaidEntry, StageEntry};
 
     /// An answered turn whose stages follow each other from 1,000 ms on.
     fn turn(stages: &[(&str, f64)]) -> TurnEntry {
@@ -108,6 +110,11 @@ mod tests {
         turn.stages[2].done_ms = Some(1_150.0);
         turn.stages[3].done_ms = Some(1_151.0);
         assert_eq!(overhead_us(&turn), Some(11_500));
+        turn.missed.push(MissedEntry { stage: "playout".into(), ..MissedEntry::default() });
+        assert_eq!(overhead_us(&turn), Some(11_500), "a late packet is overhead");
+        turn.missed.push(MissedEntry { stage: "nlu".into(), ..MissedEntry::default() });
+        assert_eq!(overhead_us(&turn), None, "a late engine is not");
+        turn.missed.clear();
         turn.outcome = "interrupted".into();
         assert_eq!(overhead_us(&turn), None);
     }

@@ -27,13 +27,17 @@ const DICTATES: &str = "benches/bots/dictates";
 const SENTENCES: [&str; 4] = ["我想查一下话费", "帮我查一下流量还剩多少", "查一下这个月的账单", "我现在用的是什么套餐"];
 
 /// Sentences in which callers stop to think.
-const HALVES: [[&str; 2]; 6] = [
+const HALVES: [[&str; 2]; 10] = [
     ["我想", "查一下话费"],
     ["帮我查一下", "这个月的账单"],
     ["嗯，那个", "流量还剩多少"],
     ["我想问一下", "我现在用的是什么套餐"],
     ["请问我的", "话费还有多少"],
     ["麻烦你给我查一下", "剩余流量"],
+    ["你好，我这边", "宽带上不了网"],
+    ["就是我上个月的", "账单怎么多了二十"],
+    ["我那个手机", "还剩多少流量啊"],
+    ["帮忙看看我", "现在是什么套餐"],
 ];
 
 /// Telephone numbers as they are dictated.
@@ -47,7 +51,18 @@ const PAUSES: [u64; 6] = [200, 400, 600, 800, 1_000, 1_200];
 const WORDS: [&str; 6] = ["对", "好的", "是的", "不是", "没有", "嗯"];
 
 /// Words that interrupt.
-const INTERRUPTIONS: [&str; 6] = ["我想查一下话费", "等一下", "转人工", "我要人工服务", "帮我查一下话费", "你先等一下"];
+const INTERRUPTIONS: [&str; 10] = [
+    "我想查一下话费",
+    "等一下",
+    "转人工",
+    "我要人工服务",
+    "帮我查一下话费",
+    "你先等一下",
+    "人工",
+    "停一下",
+    "等等",
+    "别说了",
+];
 
 /// Words that do not.
 const NODS: [&str; 4] = ["嗯", "哦", "嗯嗯", "啊"];
@@ -67,9 +82,12 @@ const SLOW: Duration = Duration::from_millis(1_000);
 pub async fn response(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let mut bot = BotProcess::start(&bench.setup(HOTLINE, "response")?).await?;
     let plans = sentences(bench, bench.size(15, 1), bench.size(SENTENCES.len(), 2)).await?;
+    let planned = clips(&plans);
     let done = place(&bot.uri(), plans, 1, report).await;
     let times = responses(bench, report, "response", &done)?;
+    let answered = times.len();
     report.times("response, finished sentence, one call", &[(0.5, 300), (0.95, 500)], times);
+    report.also("all answered", &of(answered, planned), answered == planned);
     let turns = records::read(bot.turns())?;
     let is_ours = |id: &str| done.iter().any(|(_, call)| call.call == id);
     let overhead = turns.iter().filter(|(id, _)| is_ours(id)).filter_map(|(_, turn)| records::overhead(turn)).collect();
@@ -81,10 +99,13 @@ pub async fn load(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let mut bot = BotProcess::start(&bench.setup(HOTLINE, "load")?).await?;
     let at_once = bench.size(bench.options.at_once, 4);
     let plans = sentences(bench, at_once, bench.size(SENTENCES.len(), 1)).await?;
+    let planned = clips(&plans);
     let done = place(&bot.uri(), plans, at_once, report).await;
     report.detail(format!("load: {at_once} calls at once, phones and bot on the same cores"));
     let times = responses(bench, report, "load", &done)?;
+    let answered = times.len();
     report.times(&format!("response, finished sentence, {at_once} calls at once"), &[(0.5, 350), (0.95, 700)], times);
+    report.also("all answered", &of(answered, planned), answered == planned);
     bot.stop().await
 }
 
@@ -97,9 +118,12 @@ pub async fn words(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         let cues = vec![after(GAP_MS, yes), after(GAP_MS, any)];
         plans.push(Plan { script: calls::script(cues, PATIENCE, None), about: () });
     }
+    let planned = clips(&plans);
     let done = place(&bot.uri(), plans, AT_ONCE, report).await;
     let times = responses(bench, report, "words", &done)?;
+    let answered = times.len();
     report.times("wait after a one-word answer", &[(0.95, 450)], times);
+    report.also("all answered", &of(answered, planned), answered == planned);
     bot.stop().await
 }
 
@@ -141,8 +165,12 @@ pub async fn barge_in(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     let mut plans = Vec::new();
     for n in 0..bench.size(60, 2) {
         let cue = over(900 + (n as u64 * 370) % 3_500, bench.say(n, &INTERRUPTIONS).await?);
-        plans.push(Plan { script: calls::script(vec![cue], measure::DEAD_AIR, None), about: INTERRUPTIONS[n % 6] });
+        plans.push(Plan {
+            script: calls::script(vec![cue], measure::DEAD_AIR, None),
+            about: INTERRUPTIONS[n % INTERRUPTIONS.len()],
+        });
     }
+    let all = plans.len();
     let done = place(&bot.uri(), plans, AT_ONCE, report).await;
     let mut times = Quantiles::default();
     for (text, call) in &done {
@@ -151,7 +179,7 @@ pub async fn barge_in(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
             None => bench.finding(report, "barge-in", call, &format!("the prompt went on over {text}"))?,
         }
     }
-    let (stopped, all) = (times.len(), done.len());
+    let stopped = times.len();
     report.times("barge-in: prompt silent after the caller's speech begins", &[(0.95, 350)], times);
     report.also("at least 98 %", &of(stopped, all), percent(stopped, all) >= 98.0);
     bot.stop().await
@@ -172,6 +200,7 @@ pub async fn noise(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         let recorded = recorded(folder)?.into_iter().enumerate();
         plans.extend(recorded.map(|(n, pcm)| nodding("recorded noise", n as u64, pcm)));
     }
+    let planned = plans.len();
     let done = place(&bot.uri(), plans, 2 * AT_ONCE, report).await;
     let (mut stopped, mut resumed, mut all) = (0, 0, 0);
     let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -187,6 +216,7 @@ pub async fn noise(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         }
     }
     report.share("wrong stops on backchannels, coughs and noise", 5.0, stopped, all);
+    report.also("all judged", &of(all, planned), all == planned);
     let resumed_all = format!("{resumed} of {stopped} went on");
     report.also("then it goes on by itself", &resumed_all, stopped == resumed);
     let each = kinds.iter().map(|(kind, (stopped, all))| format!("{kind} {stopped} of {all}"));
@@ -207,6 +237,11 @@ async fn sentences(bench: &Bench, count: usize, each: usize) -> anyhow::Result<V
         plans.push(Plan { script: calls::script(cues, PATIENCE, None), about: () });
     }
     Ok(plans)
+}
+
+/// How many clips the callers are to say.
+fn clips<T>(plans: &[Plan<T>]) -> usize {
+    plans.iter().map(|plan| plan.script.cues.len()).sum()
 }
 
 /// The response times of all clips. What was slow or not answered at all is noted.

@@ -261,6 +261,10 @@ impl CallSession {
         if self.open {
             self.fire(TurnEvent::SpeechPaused);
         } else {
+            if self.probe.is_some() {
+                self.drop_probe();
+                self.fire(TurnEvent::Dismissed);
+            }
             self.ears.dismiss();
         }
     }

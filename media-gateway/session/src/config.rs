@@ -97,8 +97,7 @@ pub struct TurnConfig {
     pub barge_in_decide: Duration,
     /// The loudness of a ducked prompt: a factor; 0.25 is 12 dB down.
     pub duck_gain: f32,
-    /// Speech over a prompt with less than this share of the power of the caller's earlier words is somebody else's; 0.03 is
-    /// 15 dB less.
+    /// Speech over a prompt with less than this share of the power of the caller's earlier words is somebody else's.
     pub far_share: f32,
     /// Prompts stopped for nothing in a row before voice alone stops none: then it takes words.
     pub doubts_max: u32,
@@ -142,6 +141,9 @@ pub struct TurnConfig {
     pub escape: Escape,
 }
 
+/// 15 dB less, as a share of power.
+const FAR_15_DB: f32 = 0.031_622_78;
+
 impl Default for TurnConfig {
     fn default() -> Self {
         let ms = Duration::from_millis;
@@ -155,7 +157,7 @@ impl Default for TurnConfig {
             barge_in_min: ms(280),
             pitched_min: ms(100),
             trusted_min: 0.85,
-            far_share: 0.03,
+            far_share: FAR_15_DB,
             barge_in_decide: ms(300),
             duck_gain: 0.25,
             doubts_max: 2,

@@ -102,8 +102,8 @@ impl Ears {
         pitch::is_pitched(self.kept.iter())
     }
 
-    /// How much of the onset has a pitch: of the frames in which speech was found to begin.
-    pub(crate) fn pitched_onset(&self) -> Duration {
+    /// How much has a pitch of the latest frames, so many as an onset is looked for in.
+    pub(crate) fn pitched_lately(&self) -> Duration {
         let len = self.kept.len();
         let onset = len.saturating_sub(frames(self.config.onset_window))..len;
         onset.filter(|at| pitch::is_pitched(self.kept.range(..=*at))).map(|_| PcmFrame::DURATION).sum()

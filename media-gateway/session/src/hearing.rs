@@ -65,7 +65,8 @@ impl CallSession {
         if self.leave.is_some() || self.reply.finish.is_some() || self.open {
             return None;
         }
-        if self.probe.as_ref().is_some_and(|probe| probe.ended.is_some()) {
+        // Who is far away began over a prompt and is no turn when that ends.
+        if self.probe.as_ref().is_some_and(|probe| probe.ended.is_some() || probe.is_far) {
             return None;
         }
         match self.state {
@@ -84,8 +85,15 @@ impl CallSession {
     }
 
     pub(crate) fn speech_counts(&self) -> bool {
-        let enough = |min| self.ears.is_speaking() && self.ears.voiced() >= min;
-        self.speech_gate().is_some_and(enough)
+        let Some(min) = self.speech_gate() else { return false };
+        let enough = self.ears.is_speaking() && self.ears.voiced() >= min;
+        // A reply that is on its way is not given up for a cough or a far voice.
+        enough && (self.state != State::Thinking || !self.ears.is_far(self.config.turn.far_share) && self.has_pitch())
+    }
+
+    /// Whether what is being said has the pitch of a voice: half of what it takes over a whole onset.
+    fn has_pitch(&self) -> bool {
+        self.ears.pitched_lately() * 2 >= self.config.turn.pitched_min
     }
 
     /// A new turn begins with what the caller is saying.
@@ -201,7 +209,7 @@ impl CallSession {
         self.stage_done(Stage::Endpoint, spent);
         let allowed = self.config.budget.endpoint.max(self.asked.pauses.complete.unwrap_or_default());
         if self.exchange.record.endpoint == Some(EndpointReason::Complete) && spent > allowed {
-            self.missed(Stage::Endpoint, spent, Rung::Wait, None);
+            self.missed_of(Stage::Endpoint, (spent, allowed), Rung::Wait, None);
         }
     }
 
@@ -304,7 +312,12 @@ impl CallSession {
 
     /// Counts a missed budget and notes it on the turn's record.
     pub(crate) fn missed(&mut self, stage: Stage, spent: Duration, rung: Rung, why: Option<crate::Failure>) {
-        let (turn, budget) = (self.exchange.turn(), self.config.budget.limit(stage));
+        self.missed_of(stage, (spent, self.config.budget.limit(stage)), rung, why);
+    }
+
+    /// The same for what was spent of another budget than the stage's own.
+    fn missed_of(&mut self, stage: Stage, spent: (Duration, Duration), rung: Rung, why: Option<crate::Failure>) {
+        let (turn, (spent, budget)) = (self.exchange.turn(), spent);
         let at = self.exchange.since_start(self.now);
         let missed = Missed { turn, stage, at, spent, budget, rung, why };
         self.exchange.record.missed.push(missed);

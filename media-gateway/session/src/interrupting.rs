@@ -13,7 +13,7 @@ use crate::output::{Idle, Output, SessionEvent};
 use crate::record::{Cause, EndpointReason, Outcome, PartialNote};
 use crate::reply::Clause;
 use crate::turn::{State, TurnEvent};
-use hualu_core::dialogue::{Expect, Hypothesis};
+use hualu_core::dialogue::{Completeness, Expect, Hypothesis};
 use hualu_core::speech::{RecognizeCommand, RecognizeEvent};
 use hualu_core::{Activity, PcmFrame, Stage, TurnId, backchannel};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub(crate) struct Probe {
     /// The sound has ended and the final is awaited since.
     pub(crate) ended: Option<Instant>,
     /// It is much quieter than the caller was.
-    is_far: bool,
+    pub(crate) is_far: bool,
 }
 
 /// What the words of a probe are if they are no turn. Judged when they come, for a packet must cost no allocation; what
@@ -76,14 +76,14 @@ impl CallSession {
             onset,
             last_voiced: self.ears.last_voiced().unwrap_or(self.now),
             voiced: self.ears.voiced(),
-            pitched: self.ears.pitched_onset(),
+            pitched: self.ears.pitched_lately(),
             behind: Duration::ZERO,
             partial: None,
             verdict: Verdict { telling: Some(Idle::Noise), asking: Some(Idle::Noise) },
             revision: 0,
             partials: Vec::new(),
             ended: None,
-            is_far: false,
+            is_far: self.ears.is_far(self.config.turn.far_share),
         });
         self.start_recognition(turn);
     }
@@ -107,7 +107,9 @@ impl CallSession {
             probe.behind = behind;
             probe.is_far = self.ears.is_far(self.config.turn.far_share);
         }
-        let ends = matches!(activity, Activity::Pausing(pause) if pause >= gap);
+        // A television that talks on and on is not listened to for ever.
+        let is_endless = now.saturating_duration_since(probe.onset) >= self.config.turn.utterance_max;
+        let ends = is_endless || matches!(activity, Activity::Pausing(pause) if pause >= gap);
         if ends {
             probe.ended = Some(now);
         }
@@ -151,8 +153,7 @@ impl CallSession {
     fn settle_probe(&mut self, late: bool) {
         let idle = self.probe.as_ref().and_then(|probe| {
             let asked = self.asks_now();
-            let is_over = matches!(self.state, State::Speaking | State::Ducked);
-            if probe.is_far && is_over {
+            if probe.is_far {
                 return Some(Idle::Background);
             }
             self.idle(&probe.words(), probe.onset, probe.last_voiced, asked)
@@ -234,7 +235,14 @@ impl CallSession {
         let last = exchange.last_voiced.unwrap_or(self.now);
         let words = exchange.partial.clone().unwrap_or_default();
         match &self.interrupted {
-            Some(interrupted) => self.idle(&words, exchange.began, last, interrupted.asked),
+            Some(interrupted) => {
+                let idle = self.idle(&words, exchange.began, last, interrupted.asked);
+                // 人工, 停: what the dialogue takes for a whole request is one, however little the recognizer trusts it.
+                let is_whole = exchange.completeness() == Completeness::Complete
+                    || exchange.record.endpoint == Some(EndpointReason::Complete);
+                let is_request = is_whole && !backchannel::is_backchannel(words.text.reveal());
+                idle.filter(|idle| *idle != Idle::Unsure || !is_request)
+            }
             // Nothing was stopped: 嗯 is said to the bot. Its own words are not, wherever they are heard.
             None => {
                 let idle = self.idle(&words, exchange.began, last, true);

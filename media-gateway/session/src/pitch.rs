@@ -1,4 +1,4 @@
-//! Whether a piece of sound has a pitch: vowels do, coughs, keyboards and the hum of a room do not.
+//! Whether a piece of sound has a pitch: vowels do; coughs, keyboards and hiss do not.
 //!
 //! Normalised autocorrelation over the lags of human voices (Boersma 1993 describes the measure), after pre-emphasis, so that a
 //! thump below the telephone band is no voice.
@@ -37,7 +37,7 @@ pub(crate) fn is_pitched<'a>(frames: impl DoubleEndedIterator<Item = &'a PcmFram
             *sample -= EMPHASIS * before;
         }
     }
-    likeness(&wave) >= PITCHED
+    repeats(&wave)
 }
 
 /// A frame of any rate as 8 kHz; the mean of neighbours is filter enough for what is asked of it.
@@ -48,21 +48,29 @@ fn fill(part: &mut [f32], frame: &PcmFrame) {
     }
 }
 
-/// How like itself the end of `wave` is at the best lag: 1 repeats exactly.
-fn likeness(wave: &[f32]) -> f32 {
+/// Whether the end of `wave` is like what was one period before it, at any lag.
+fn repeats(wave: &[f32]) -> bool {
     let from = wave.len().saturating_sub(WINDOW);
     let last = wave.get(from..).unwrap_or_default();
-    let energy = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>();
-    let own = energy(last);
+    let own = dot(last, last);
     if own < QUIET * WINDOW as f32 {
-        return 0.0;
+        return false;
     }
-    LAGS.filter_map(|lag| {
-        let earlier = wave.get(from.checked_sub(lag)?..wave.len() - lag)?;
-        let product: f32 = last.iter().zip(earlier).map(|(a, b)| a * b).sum();
-        Some(product / (own * energy(earlier)).sqrt().max(1.0))
+    LAGS.into_iter().any(|lag| {
+        let earlier = from.checked_sub(lag).and_then(|at| wave.get(at..at + WINDOW)).unwrap_or_default();
+        dot(last, earlier) >= PITCHED * (own * dot(earlier, earlier)).sqrt().max(1.0)
     })
-    .fold(0.0, f32::max)
+}
+
+/// The sum of products, in eight sums that the compiler can keep side by side.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]

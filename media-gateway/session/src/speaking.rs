@@ -128,7 +128,9 @@ impl CallSession {
         if !owes || silent < self.config.turn.dead_air {
             return;
         }
-        if self.exchange.record.dead_air.replace(silent).is_none() {
+        let longest =
+            self.exchange.record.dead_air.replace(silent.max(self.exchange.record.dead_air.unwrap_or_default()));
+        if longest.is_none() {
             self.emit(SessionEvent::DeadAir { turn: self.exchange.turn(), silent });
             // Whatever went wrong, the caller is told that somebody is there.
             self.timers.set(Timer::Filler, self.now);

@@ -1,6 +1,6 @@
 //! The caller makes a sound over a prompt: it goes down, it is decided within 300 ms, and it stops or comes up again.
 
-use hualu_core::dialogue::{Act, Ask, CallEvent, CallInput, Expect};
+use hualu_core::dialogue::{Act, Ask, CallEvent, CallInput, Completeness, Expect, TurnAct, Understanding};
 use hualu_session::{Idle, Outcome, SessionEvent, State};
 use hualu_sim::{Setup, Timed, World, acts, say};
 use std::time::Duration;
@@ -77,6 +77,25 @@ fn a_short_word_that_the_recognizer_hardly_trusts_is_no_turn_over_a_prompt() {
         assert!(world.heard().ends_with("下月生效确认办理"), "{words}: {}", world.heard());
         assert!(dismissed(&world).iter().all(|(idle, _)| *idle == Idle::Unsure), "{words}: {:?}", dismissed(&world));
     }
+}
+
+#[test]
+fn a_short_request_that_the_dialogue_knows_is_a_turn_however_little_it_is_trusted() {
+    let mut world = World::with(Setup::new(1), |input: &CallInput| match &input.event {
+        CallEvent::Partial { hypothesis, revision } => {
+            let whole =
+                if hypothesis.text.reveal() == "人工" { Completeness::Complete } else { Completeness::Unknown };
+            let act = Act::Understanding(Understanding { completeness: whole, ..Understanding::default() });
+            vec![(Duration::from_millis(5), TurnAct { turn: input.turn, revision: *revision, last: true, act })]
+        }
+        _ => explainer(Expect::Free)(input),
+    });
+    world.asr.confidence = 0.4;
+    world.run_ms(1_000);
+    world.say("人工");
+    world.run_ms(4_000);
+    assert_eq!(world.finals(), ["人工"]);
+    assert_eq!(barge_ins(&world), 1);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The record of a turn holds what a waterfall of it needs: when each thing was, counted from the start of the turn.
 
 use hualu_core::Stage;
+use hualu_core::dialogue::{Act, CallEvent, CallInput, Completeness, Understanding};
 use hualu_session::{EndpointReason, Outcome};
-use hualu_sim::World;
+use hualu_sim::{Setup, World, acts, say};
 use std::time::Duration;
 
 fn ms(ms: u64) -> Duration {
@@ -32,6 +33,41 @@ fn everything_has_its_time() {
     assert_eq!(record.response, Some(record.said[0].at - last_voiced));
     assert_eq!(record.said[1].at, record.said[0].at + record.said[0].played);
     assert_eq!(record.outcome, Outcome::Answered);
+}
+
+#[test]
+fn every_changed_partial_goes_to_the_dialogue_and_what_it_understood_is_on_record() {
+    let mut world = World::with(Setup::new(1), |input: &CallInput| {
+        let understood = |score: f32| {
+            let slots = vec![("fee".to_owned(), "59".to_owned().into())];
+            let completeness = Completeness::Complete;
+            Act::Understanding(Understanding { intent: "change_plan".to_owned(), score, slots, completeness })
+        };
+        match &input.event {
+            CallEvent::Started(_) => acts(input.turn, 20, vec![say("您好")]),
+            CallEvent::Partial { .. } => Vec::new(),
+            CallEvent::Final { .. } => acts(input.turn, 20, vec![understood(1.5), say("好的")]),
+            _ => Vec::new(),
+        }
+    });
+    world.run_ms(2_500);
+    world.say("换五九");
+    world.run_ms(4_000);
+    let partials: Vec<&str> = world
+        .told()
+        .filter_map(|input| match &input.event {
+            CallEvent::Partial { hypothesis, .. } => Some(hypothesis.text.reveal().as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(partials, ["换", "换五", "换五九"]);
+    let record = world.records().nth(1).expect("the caller's turn is over");
+    assert_eq!((record.intent.as_str(), record.score), ("change_plan", 1.5));
+    assert_eq!(
+        record.slots.iter().map(|(name, value)| (name.as_str(), value.reveal().as_str())).collect::<Vec<_>>(),
+        [("fee", "59")]
+    );
+    assert_eq!(record.text.reveal(), "换五九");
 }
 
 #[test]

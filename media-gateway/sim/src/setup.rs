@@ -26,7 +26,9 @@ impl Setup {
     /// The defaults of the product.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed, budget: LatencyBudget::default(), turn: TurnConfig::default(), record: false, menu: None }
+        // Loudness is the alphabet here, so that nobody is far away for being quiet.
+        let turn = TurnConfig { far_share: 0.0, ..TurnConfig::default() };
+        Self { seed, budget: LatencyBudget::default(), turn, record: false, menu: None }
     }
 
     /// The session's configuration; its prepared sentences are spoken in `bot`.

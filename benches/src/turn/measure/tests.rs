@@ -61,7 +61,8 @@ fn a_prompt_knows_its_length_and_its_own_pauses() {
 
 #[test]
 fn a_barge_in_is_timed_from_the_first_voice_to_the_last_of_the_prompt() {
-    let line = call(&[(2_000, 3_000)], &[(100, 2_240), (3_400, 5_000)], &[2_000], 6_000);
+    // What the bot says then sounds like no part of the prompt.
+    let line = call(&[(2_000, 3_000)], &[(100, 2_240), (6_400, 7_500)], &[2_000], 8_000);
     assert_eq!(prompt().stopped_after(&line, 0), Some(ms(239)));
 }
 
@@ -69,6 +70,26 @@ fn a_barge_in_is_timed_from_the_first_voice_to_the_last_of_the_prompt() {
 fn a_prompt_that_was_heard_to_its_end_was_not_stopped() {
     let line = call(&[(2_000, 3_000)], &[(100, 3_000), (3_200, 6_100)], &[2_000], 8_000);
     assert_eq!(prompt().stopped_after(&line, 0), None);
+}
+
+/// The prompt, stopped at 1.2 s and begun anew `later` ms behind where it was.
+fn resumed(later: usize) -> LineReport {
+    let at = |ms: usize| ms * 8;
+    let mut line = call(&[(1_000, 1_300)], &[(100, 1_200), (1_200 + later, 6_100 + later)], &[1_000], 9_000);
+    let whole = call(&[], &[(100, 3_000), (3_200, 6_100)], &[], 8_000);
+    line.bot[at(1_200 + later)..at(6_100 + later)].copy_from_slice(&whole.bot[at(1_200)..at(6_100)]);
+    line
+}
+
+#[test]
+fn a_barge_in_after_which_the_prompt_goes_on_is_none() {
+    assert_eq!(prompt().stopped_after(&resumed(600), 0), None);
+}
+
+#[test]
+fn a_clause_that_is_said_again_is_a_stop_however_short_the_silence() {
+    let stopped = |later| prompt().disturbed(&resumed(later), 0).map(|disturbed| disturbed.stopped);
+    assert_eq!([0, 100, 280].map(stopped), [Some(false), Some(false), Some(true)]);
 }
 
 #[test]
