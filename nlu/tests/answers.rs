@@ -149,3 +149,11 @@ fn words_that_trail_off_are_waited_for() {
         assert_eq!(Caller::of(LISTENS).sounds(text), Completeness::Complete, "{text}");
     }
 }
+
+#[test]
+fn digits_at_a_yes_no_question_are_neither_yes_nor_no() {
+    for text in ["幺三八零零幺三八零零零", "八八七二", "三五七九二四", "二零二幺"] {
+        let reply = Caller::of(ASKS).say(text);
+        assert!(!reply.starts_with("我记下了") && !reply.starts_with("太好了"), "{text}: {reply}");
+    }
+}

@@ -3,8 +3,10 @@
 //! ```text
 //! bot:      {id, locale, version, entry: flow, timezone, no_input_ms, listen}
 //! nlu:      {intents: {id: {examples, label, global}}, lists: {id: [text | {value, synonyms}]}, bands, context_boost}
-//! entities: {name: {kind: money | data_size | phone | digits | date | time | datetime | list, ..}}
-//! slots:    {name: {type, ask, reprompt, validate: {expr, say}, confirm, confirm_say, dtmf, sensitive, keep, max_tries}}
+//! entities: {name: {kind: money | data_size | phone | digits | id_number | id_tail | date | month | time | datetime |
+//!   address | list | regex, ..}}
+//! slots:    {name: {type, ask, reprompt, validate: {expr, say}, confirm, confirm_say, chunked, bias, dtmf, sensitive, keep,
+//!   max_tries}}
 //! actions:  {name: {http: {get | post} | grpc: {service, method}, timeout_ms, retries, filler, safe, requires, args, result, idempotency, mock}}
 //! prompts:  {id: {say, must_say, barge_in}}
 //! policies: {no_input, no_match, global_intents, repair, handoff, wait_say, guardrails}

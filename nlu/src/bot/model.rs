@@ -119,7 +119,6 @@ pub(crate) struct Slot {
     pub confirm_say: Option<Template>,
     pub keys: Keys,
     /// It may be said in groups over several turns.
-    #[expect(dead_code, reason = "the groups of a number are not joined yet")]
     pub chunked: bool,
     pub sensitive: bool,
     /// Kept when its flow ends, for the rest of the call.

@@ -35,6 +35,7 @@ impl Machine<'_> {
                 self.fill(&slot, value, confidence);
                 self.run(Entry::Fresh);
             }
+            Command::Group { slot, step } => self.take_group(&slot, step),
             Command::Correct { slot, value } => self.correct(&slot, value),
             Command::Affirm => self.answer(true),
             Command::Deny => self.answer(false),
@@ -64,9 +65,12 @@ impl Machine<'_> {
                     self.settle(&name);
                     self.agree(Some(name));
                 } else {
-                    self.state.slots.remove(&name);
+                    let filled = self.state.slots.remove(&name);
                     if self.count_try(&name) {
                         return self.transfer("");
+                    }
+                    if let Some(filled) = filled {
+                        self.doubt(&name, &filled.value);
                     }
                 }
                 self.run(Entry::Fresh);
@@ -256,6 +260,7 @@ impl Command {
         match self {
             Self::Start { .. } => "start_flow",
             Self::Fill { .. } => "set_slot",
+            Self::Group { .. } => "add_group",
             Self::Correct { .. } => "correct_slot",
             Self::Affirm => "affirm",
             Self::Deny => "deny",

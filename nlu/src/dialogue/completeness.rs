@@ -2,6 +2,7 @@
 
 use super::interpret::{Command, Interpretation};
 use super::state::{StateScope, Waiting};
+use crate::entity::groups::Note;
 use crate::utterance::Utterance;
 use hualu_core::dialogue::Completeness;
 
@@ -37,6 +38,7 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
             Completeness::Unfinished
         }
         // 嗯那个: an answer that goes on.
+        Command::Group { step, .. } => of_group(step.note),
         Command::Affirm | Command::Deny | Command::Choose(_) if trails_off(best) => Completeness::Unfinished,
         Command::Affirm | Command::Deny | Command::Choose(_) | Command::Repeat | Command::Cancel => {
             Completeness::Complete
@@ -92,6 +94,15 @@ fn of_value(scope: &StateScope<'_>, slot: &str, heard: &Interpretation) -> Compl
     match is_valid(scope, slot, heard) {
         Some(false) => Completeness::Unknown,
         _ => Completeness::Complete,
+    }
+}
+
+/// Groups of a number go on until it is whole; a caller who looks for the number waits for a word.
+fn of_group(note: Note) -> Completeness {
+    match note {
+        Note::Added | Note::Changed => Completeness::Unfinished,
+        Note::Again | Note::TooLong | Note::Impossible => Completeness::Unknown,
+        Note::Waits | Note::Missing(_) | Note::Whole(_) => Completeness::Complete,
     }
 }
 

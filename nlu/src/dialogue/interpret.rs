@@ -1,8 +1,8 @@
 //! From words to one command. Nothing is changed here: partials are interpreted in the same way as finals.
 
-use super::Assistant;
 use super::guard::is_open;
 use super::state::{State, StateScope, Waiting};
+use super::{Assistant, chunks};
 use crate::bot::expr::Expr;
 use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
 use crate::emotion::Emotion;
@@ -32,6 +32,11 @@ pub(super) enum Command {
         slot: String,
         value: Value,
         confidence: f32,
+    },
+    /// A part of the number that is awaited in groups, or a word about it.
+    Group {
+        slot: String,
+        step: crate::entity::groups::Step,
     },
     /// A new value for a slot that is filled.
     Correct {
@@ -133,6 +138,8 @@ impl Interpreter<'_> {
     fn elsewhere(&self) -> Option<Command> {
         let best = self.accepted()?;
         match best.intent.as_str() {
+            // Digits neither cancel nor ask for a repetition, whatever they sound like.
+            "repeat" | "cancel" if self.readings.first().is_some_and(entity::digits::is_mostly) => return None,
             "repeat" => return self.assistant.bot.policies.repeat.then_some(Command::Repeat),
             "cancel" => return Some(Command::Cancel),
             _ => {}
@@ -191,6 +198,9 @@ impl Interpreter<'_> {
 
     fn for_slot(&self, name: &str) -> (Command, bool) {
         let Some(slot) = self.assistant.bot.slots.get(name) else { return (Command::unknown(), false) };
+        if let Some(command) = chunks::interpret(self.state, name, slot, self.readings) {
+            return (command, false);
+        }
         let elsewhere = self.elsewhere();
         if let Some((found, reading)) = self.find_valid(name, slot) {
             let covers = 2 * found.span.len() >= reading.content_len();
@@ -268,6 +278,14 @@ impl Interpreter<'_> {
             Some(slot) => vec![slot],
             None => self.filled_slots().collect(),
         };
+        let put_right = |name: &str| {
+            let (known, filled) = (self.assistant.bot.slots.get(name)?, self.state.slots.get(name)?);
+            let value = chunks::correct(known, &filled.value, self.readings).filter(|value| *value != filled.value)?;
+            Some(Command::Correct { slot: name.to_owned(), value })
+        };
+        if let Some(command) = slot.and_then(put_right) {
+            return Some(command);
+        }
         for name in &candidates {
             let (Some(known), Some(filled)) = (self.assistant.bot.slots.get(*name), self.state.slots.get(*name)) else {
                 continue;
@@ -275,6 +293,9 @@ impl Interpreter<'_> {
             if let Some(value) = self.new_value(name, known, slot.is_some()).filter(|value| *value != filled.value) {
                 return Some(Command::Correct { slot: (*name).to_owned(), value });
             }
+        }
+        if let Some(command) = candidates.iter().find_map(|name| put_right(name)) {
+            return Some(command);
         }
         let is_changed = CHANGES.iter().any(|word| text.contains(word));
         let is_wrong = WRONG.iter().any(|word| text.contains(word)) && self.polarity().is_some_and(|no| no.rest <= 2);

@@ -1,5 +1,6 @@
 //! Keys as answers: every question has a twin on the keypad.
 
+use super::chunks;
 use super::machine::{Entry, Machine};
 use super::state::Waiting;
 use crate::bot::model::Op;
@@ -97,11 +98,12 @@ impl Machine<'_> {
                 return false;
             }
             self.state.keys.push(key);
-            if length.is_none_or(|length| self.state.keys.len() < length) {
+            if length.is_none_or(|length| chunks::keyed(self.state, name, slot).len() < length) {
                 return self.state.keys.len() <= KEYS_MAX;
             }
         }
-        let keys = std::mem::take(&mut self.state.keys);
+        let keys = chunks::keyed(self.state, name, slot);
+        self.state.keys.clear();
         let Some(value) = slot.kind.keyed(&keys, self.now) else { return false };
         self.fill(name, value, 1.0);
         self.run(Entry::Fresh);

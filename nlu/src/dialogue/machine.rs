@@ -1,5 +1,6 @@
 //! Executes steps until the conversation waits for something.
 
+use super::chunks;
 use super::guard::StepError;
 use super::interpret::needs_confirm;
 use super::reply::clauses;
@@ -185,6 +186,7 @@ impl Machine<'_> {
                 self.state.stack.iter().any(|below| self.assistant.bot.flows[below.flow].collects.contains(name));
             if !is_kept && !is_used_below {
                 self.state.slots.remove(name);
+                self.state.chunks.take_if(|chunks| chunks.slot == *name);
                 self.state.counters.slot_tries.remove(name);
             }
         }
@@ -229,6 +231,9 @@ impl Machine<'_> {
             return Ok(());
         };
         let Some(filled) = self.state.slots.get(name).cloned() else {
+            if self.ask_for_rest(name) {
+                return Ok(());
+            }
             self.say(&slot.ask)?;
             self.state.question = slot.ask.skeleton();
             self.await_answer(Waiting::Slot(name.to_owned()));
@@ -276,6 +281,7 @@ impl Machine<'_> {
 
     /// Fills a slot with what the caller said.
     pub fn fill(&mut self, name: &str, value: Value, confidence: f32) {
+        self.state.chunks.take_if(|chunks| chunks.slot == name);
         self.state.slots.insert(name.to_owned(), Filled { value, confidence, is_settled: false });
     }
 
@@ -364,7 +370,10 @@ impl Machine<'_> {
                     Expect::Choice
                 }
             }
-            Waiting::Slot(name) => self.assistant.bot.slots.get(name).map_or(Expect::Free, |slot| slot.kind.expect()),
+            Waiting::Slot(name) => {
+                let slot = self.assistant.bot.slots.get(name);
+                slot.map_or(Expect::Free, |slot| chunks::expect(self.state, name, slot))
+            }
             _ => Expect::Free,
         }
     }

@@ -7,6 +7,7 @@
 mod apply;
 mod assistant;
 mod calls;
+mod chunks;
 mod completeness;
 mod guard;
 mod interpret;
@@ -351,6 +352,7 @@ impl interpret::Interpretation {
             Command::Fill { slot, value, .. } | Command::Correct { slot, value } => {
                 vec![(slot.clone(), value.plain().into())]
             }
+            Command::Group { slot, step } => vec![(slot.clone(), step.groups.text().to_owned().into())],
             _ => Vec::new(),
         };
         let intent = match &self.command {

@@ -1,6 +1,7 @@
 //! What a conversation remembers. Cloning it is cheap enough to try out an answer on a copy.
 
 use super::Assistant;
+use super::chunks::Chunks;
 use crate::bot::expr::Scope;
 use crate::bot::listen::Listen;
 use crate::bot::model::{Flow, Mood, Op, Step};
@@ -130,6 +131,8 @@ pub(super) struct State {
     pub said_prompts: BTreeSet<String>,
     /// The caller has said or pressed something, or kept silent when asked.
     pub is_answering: bool,
+    /// What is known of a number that is given in groups.
+    pub chunks: Option<Chunks>,
     /// Keys of an answer that is not complete.
     pub keys: String,
     /// A flow that the caller turned to has ended.
@@ -160,6 +163,7 @@ impl State {
             owed: Vec::new(),
             said_prompts: BTreeSet::new(),
             is_answering: false,
+            chunks: None,
             keys: String::new(),
             is_served: false,
             finished: Vec::new(),

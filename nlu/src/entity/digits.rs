@@ -83,7 +83,6 @@ impl Form {
         Value::Text(if self == Self::Phone { phone::national(text) } else { text }.to_owned())
     }
 
-    #[expect(dead_code, reason = "the groups of a number are not joined yet")]
     /// How long `text` will be when it is whole; `None` when more than one length would do.
     pub fn len_whole(self, text: &str) -> Option<usize> {
         match self {
@@ -120,7 +119,7 @@ pub(crate) struct Run {
     pub span: Range<usize>,
     pub digits: String,
     /// The same with every 十 read as a misheard 四: 四十三 as 443.
-    other: String,
+    pub other: String,
 }
 
 impl Run {
@@ -158,7 +157,7 @@ pub(crate) fn runs(utterance: &Utterance, form: Form, by_sound: bool, joined: bo
 }
 
 /// The symbols of a number that is said digit by digit. By sound a particle between two digits counts as one, too.
-fn symbols_of(utterance: &Utterance, by_sound: bool) -> Vec<Symbol> {
+pub(super) fn symbols_of(utterance: &Utterance, by_sound: bool) -> Vec<Symbol> {
     let mut symbols = symbols(utterance, by_sound);
     if !by_sound {
         return symbols;
@@ -167,12 +166,13 @@ fn symbols_of(utterance: &Utterance, by_sound: bool) -> Vec<Symbol> {
     for i in 0..symbols.len() {
         let is_between =
             i.checked_sub(1).is_some_and(|before| is_digit(symbols.get(before))) && is_digit(symbols.get(i + 1));
-        let is_first = i == 0 && symbols.len() > 3 && symbols[1..4].iter().all(|symbol| is_digit(Some(symbol)));
+        let is_first = is_digit(symbols.get(i + 1)) && is_digit(symbols.get(i + 2));
         if symbols[i] == Symbol::Other && (is_between || is_first) {
             symbols[i] = match utterance.syllables[i].as_str() {
                 "yao" => Symbol::Digit(1),
                 "ba" => Symbol::Digit(8),
-                "gou" => Symbol::Digit(9),
+                "gou" | "jiu" => Symbol::Digit(9),
+                "shan" => Symbol::Digit(3),
                 "shi" => Symbol::Unit(1),
                 "lin" => Symbol::Digit(0),
                 _ => Symbol::Other,
@@ -183,7 +183,7 @@ fn symbols_of(utterance: &Utterance, by_sound: bool) -> Vec<Symbol> {
 }
 
 /// One digit, a repeated one (三个六), a short number (七十三), or the letter at the end of an identity number.
-fn piece_at(
+pub(super) fn piece_at(
     utterance: &Utterance,
     symbols: &[Symbol],
     at: usize,
@@ -236,6 +236,12 @@ fn short_number(symbols: &[Symbol], at: usize) -> Option<Run> {
         .collect();
     let digits = Value::number(number?.value).plain();
     Some(Run { span: at..end, digits, other })
+}
+
+/// Whether most of what was said are digits.
+pub(crate) fn is_mostly(utterance: &Utterance) -> bool {
+    let digits = symbols(utterance, false).iter().filter(|symbol| matches!(symbol, Symbol::Digit(_))).count();
+    digits >= 2 && 2 * digits >= utterance.content_len()
 }
 
 fn is_joint(utterance: &Utterance, mut from: usize, to: usize) -> bool {

@@ -1,6 +1,6 @@
 //! What a slot holds: its grammar, how its value is read aloud, what its question awaits, how it is keyed in.
 
-use super::digits::Form;
+use super::digits::{Fit, Form};
 use super::list::ListMatcher;
 use super::pattern::Pattern;
 use crate::value::Value;
@@ -165,7 +165,13 @@ impl Kind {
                 let Some(Value::Date(day)) = Self::Date(*bias).keyed(keys.get(..4)?, now) else { return None };
                 Some(Value::DateTime(day.and_hms_opt(part(4..6)?, part(6..8)?, 0)?))
             }
-            _ => Some(Value::Text(keys.replace('*', "X"))),
+            _ => {
+                let text = keys.replace('*', "X");
+                match self.form() {
+                    Some(form) => matches!(form.fit(&text), Fit::Whole(_)).then(|| form.value(&text)),
+                    None => Some(Value::Text(text)),
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod date;
 pub(crate) mod digits;
+pub(crate) mod groups;
 mod id;
 mod kind;
 mod list;
@@ -18,6 +19,7 @@ mod pattern;
 mod phone;
 pub(crate) mod polarity;
 mod size;
+mod spoken;
 mod time;
 
 pub use kind::{Bias, Kind};
@@ -127,3 +129,6 @@ fn read(kind: &Kind, utterance: &Utterance, mode: Mode, by_sound: bool, now: Nai
         Kind::Phone | Kind::Digits { .. } | Kind::IdNumber | Kind::IdTail { .. } => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod vectors;
