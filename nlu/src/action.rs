@@ -5,10 +5,12 @@ mod address;
 mod grpc;
 
 use crate::bot::Method;
+use crate::bot::template::percent_encode;
 use crate::dialogue::{ActionFault, ActionOutcome, ActionRequest};
 use address::{CheckedNames, is_barred};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -122,7 +124,7 @@ impl ActionRunner {
                 .body(request.body.reveal().clone()),
         };
         if let Some(key) = &request.idempotency {
-            builder = builder.header("idempotency-key", key.reveal());
+            builder = builder.header("idempotency-key", ascii(key.reveal()).as_ref());
         }
         let mut response = builder.send().await.map_err(|_| ActionFault::Unreachable)?;
         let status = response.status();
@@ -145,6 +147,11 @@ impl ActionRunner {
 
 fn number(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// A header's text is ASCII (RFC 9110 §5.5); what is not is percent-encoded.
+fn ascii(key: &str) -> Cow<'_, str> {
+    if key.is_ascii() { key.into() } else { percent_encode(key).into() }
 }
 
 fn authority(url: &Url) -> Option<String> {

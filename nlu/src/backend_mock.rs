@@ -4,6 +4,8 @@
 //! honours `Idempotency-Key`: the same order sent twice is placed once.
 
 mod campaign;
+mod desk;
+mod network;
 mod visits;
 
 use axum::extract::{Query, State};
@@ -45,7 +47,11 @@ pub async fn start_slow(listen: SocketAddr, delay: Duration) -> std::io::Result<
     let listener = TcpListener::bind(listen).await?;
     let bound = listener.local_addr()?;
     let shared = Shared { books: Arc::default(), delay };
-    let router = router(shared.clone()).merge(campaign::router(shared.clone())).merge(visits::router(shared));
+    let router = router(shared.clone())
+        .merge(campaign::router(shared.clone()))
+        .merge(desk::router(shared.clone()))
+        .merge(network::router(shared.clone()))
+        .merge(visits::router(shared));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the mock back end ended");
@@ -65,7 +71,7 @@ struct Shared {
 pub struct Order {
     /// Six digits.
     pub id: String,
-    /// `plan_change`, `ticket`, `complaint` or `sms`.
+    /// `plan_change`, `ticket`, `complaint`, `sms`, `service`, `suspend`, `card` and so on.
     pub kind: String,
     /// What was ordered.
     pub what: String,
@@ -76,6 +82,8 @@ struct Books {
     accounts: VecDeque<(String, Account)>,
     orders: VecDeque<(Option<String>, Order)>,
     placed: u32,
+    /// Whose case is which order; the oldest make room.
+    cases: VecDeque<(String, String)>,
 }
 
 #[derive(Clone)]
@@ -127,6 +135,23 @@ impl Books {
         let order = Order { id, kind: kind.to_owned(), what };
         self.orders.push_back((key, order.clone()));
         (order, true)
+    }
+
+    /// Places an order that somebody works on afterwards.
+    fn open_case(&mut self, key: Option<String>, kind: &str, what: String, number: &str) -> Order {
+        let (order, is_new) = self.place(key, kind, what);
+        if is_new {
+            if self.cases.len() == KEPT_MAX {
+                self.cases.pop_front();
+            }
+            self.cases.push_back((number.to_owned(), order.id.clone()));
+        }
+        order
+    }
+
+    /// The newest case of a number.
+    fn newest_case(&self, number: &str) -> Option<String> {
+        self.cases.iter().rev().find(|(of, _)| of == number).map(|(_, id)| id.clone())
     }
 }
 
@@ -255,12 +280,14 @@ async fn sms(State(shared): State<Shared>, headers: HeaderMap, Json(sms): Json<S
 
 #[derive(Deserialize)]
 struct Complaint {
+    msisdn: String,
     subject: String,
 }
 
 async fn complaint(State(shared): State<Shared>, headers: HeaderMap, Json(complaint): Json<Complaint>) -> Answer {
     let key = key(&headers);
-    let (placed, _) = shared.books(|books| books.place(key, "complaint", complaint.subject)).await;
+    let Complaint { msisdn, subject } = complaint;
+    let placed = shared.books(|books| books.open_case(key, "complaint", subject, &msisdn)).await;
     Ok(Json(json!({"ticket_id": placed.id})))
 }
 
@@ -291,6 +318,8 @@ async fn reset_line(State(shared): State<Shared>, Json(line): Json<Line>) -> Ans
 
 #[derive(Deserialize)]
 struct Ticket {
+    #[serde(default)]
+    msisdn: String,
     account: String,
     fault: String,
     visit: String,
@@ -301,7 +330,7 @@ async fn ticket(State(shared): State<Shared>, headers: HeaderMap, Json(ticket): 
         return Err(StatusCode::BAD_REQUEST);
     }
     let (key, what) = (key(&headers), format!("{} {}", ticket.fault, ticket.visit));
-    let (placed, _) = shared.books(|books| books.place(key, "ticket", what)).await;
+    let placed = shared.books(|books| books.open_case(key, "ticket", what, &ticket.msisdn)).await;
     Ok(Json(json!({"ticket_id": placed.id})))
 }
 

@@ -88,6 +88,9 @@ async fn retries_keep_their_idempotency_key() {
         ..request(format!("http://{address}/flaky"))
     };
     assert_eq!(runner(address).run(&order).await, Ok(json!({"key": "call-1:order"})));
+    // The key names what was ordered, in Chinese; a header is ASCII.
+    let order = ActionRequest { idempotency: Some(Pii::new("单".to_owned())), ..order };
+    assert_eq!(runner(address).run(&order).await, Ok(json!({"key": "%E5%8D%95"})));
 }
 
 #[tokio::test]

@@ -14,11 +14,13 @@ static NO: LazyLock<Vec<&str>> = LazyLock::new(|| {
 static YES: LazyLock<Vec<&str>> = LazyLock::new(|| {
     words_of(
         "是的 是啊 是呀 是 对的 对对 对啊 对呀 没错 对 好的 好啊 好吧 好嘞 好呀 好 行的 行吧 行啊 行 可以的 可以 嗯嗯 嗯 恩 确认 确定
-         同意 办理 办吧 办 不错 中 得嘞 成 要的 要 需要 ok 有的 有 愿意 当然 换吧 肯定",
+         同意 办理 办吧 办 开吧 发吧 退吧 订吧 寄吧 登记吧 不错 中 得嘞 成 要的 要 需要 ok 有的 有 愿意 当然 换吧 肯定",
     )
 });
 /// These agree to an offer, but end the matter when the question was what else there is.
 static DONE: LazyLock<Vec<&str>> = LazyLock::new(|| words_of("没问题 没有问题 没意见 就这样吧 就这样 就这些 就这么办"));
+/// A no, but to 确认取消吗 it agrees.
+const CANCEL: &str = "取消";
 /// What may stand before a short yes: 嗯对, 那好, 就是.
 const OPENINGS: &str = "嗯啊哦噢呃额那就欸诶";
 
@@ -49,20 +51,23 @@ pub(crate) fn read(utterance: &Utterance, question: &str) -> Option<Polarity> {
     if chars.is_empty() || is_question(chars) {
         return None;
     }
-    if let Some(found) = by_words(chars, asks_for_more(question)) {
+    if let Some(found) = by_words(chars, asks_for_more(question), question.contains(CANCEL)) {
         return Some(found);
     }
     by_sound(&utterance.syllables)
 }
 
-fn by_words(chars: &[char], is_about_more: bool) -> Option<Polarity> {
+fn by_words(chars: &[char], is_about_more: bool, asks_to_cancel: bool) -> Option<Polarity> {
     let longest =
         |at: usize, words: &[&str]| words.iter().map(|word| prefix_len(&chars[at..], word)).max().unwrap_or(0);
     let (mut yes, mut no, mut matched) = (0_usize, 0_usize, vec![false; chars.len()]);
     let mut first = None;
     let mut at = 0;
     while at < chars.len() {
-        let (y, n, done) = (longest(at, &YES), longest(at, &NO), longest(at, &DONE));
+        let (mut y, mut n, done) = (longest(at, &YES), longest(at, &NO), longest(at, &DONE));
+        if asks_to_cancel && prefix_len(&chars[at..], CANCEL) == n {
+            (y, n) = (y.max(n), 0);
+        }
         let len = y.max(n).max(done);
         let is_yes = if done == len { !is_about_more } else { y > n };
         // One syllable in the middle of a sentence is no answer: 换成, 有点, 中午.
@@ -183,6 +188,11 @@ mod tests {
     fn the_question_decides() {
         assert_eq!(answer("没问题", "请问还有问题吗？"), Some(false));
         assert_eq!(answer("没有了", "请问还有什么可以帮您？"), Some(false));
+        assert_eq!(answer("取消吧", "确认开通彩铃吗？"), Some(false));
+        assert_eq!(answer("取消吧", "确认取消彩铃吗？"), Some(true));
+        assert_eq!(answer("先不取消", "确认取消彩铃吗？"), Some(false));
+        assert_eq!(answer("不要取消", "确认取消彩铃吗？"), Some(false));
+        assert_eq!(answer("开吧", "确认开通彩铃吗？"), Some(true));
         assert_eq!(answer("就这些", "请问还有什么可以帮您？"), Some(false));
         assert_eq!(answer("没问题", "我帮您办理可以吗？"), Some(true));
     }
