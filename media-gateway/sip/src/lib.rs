@@ -30,6 +30,7 @@
 //! The stack below logs whole messages, numbers included, at level `info`: run with the filter [`LOG_FILTER`], always.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod auth;
 mod backlog;
 mod dial;
 mod dispatch;
@@ -41,6 +42,8 @@ mod limits;
 mod message;
 pub mod offer_answer;
 mod probe;
+mod register;
+mod registration;
 pub mod sdp;
 mod stack;
 mod tcp;
@@ -49,12 +52,14 @@ mod udp;
 #[cfg(test)]
 mod testing;
 
+pub use auth::{AuthError, Credentials};
 pub use dial::{Dial, DialError, Outgoing};
 pub use gate::GateStats;
 pub use guard::DropReason;
 pub use leg::{CallLeg, Ended, EndedBy, Incoming, LegError, LegEvent, Party, Reoffer, TransferOutcome, Transport};
 pub use limits::{RateLimit, Subnet, SubnetError};
 pub use probe::ProbeError;
+pub use register::{Account, Registrar};
 pub use sdp::SessionDescription;
 pub use stack::{SipConfig, SipHandle, SipStack, SipStats, StartError};
 
