@@ -35,7 +35,7 @@ use crate::prompts::{RETRY_FIRST, Shelf};
 use crate::recorder::Recorder;
 use crate::records::TurnLog;
 use crate::shard::Shard;
-use hualu_sip::{SipConfig, SipHandle, SipStack};
+use hualu_sip::{Registrar, SipConfig, SipHandle, SipStack};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -46,6 +46,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Time for the last BYEs to be sent before SIP ends.
 const BYE_GRACE: Duration = Duration::from_millis(300);
+/// Time to take registrations back at the end. One that stays would draw calls to a dead address until it expires.
+const UNREGISTER_LIMIT: Duration = Duration::from_secs(3);
 
 /// A running gateway.
 pub struct Gateway {
@@ -53,6 +55,8 @@ pub struct Gateway {
     /// Takes calls in.
     taking: JoinHandle<()>,
     sip: SipHandle,
+    /// Our accounts at trunks.
+    registrars: Vec<Registrar>,
     shards: Vec<Shard>,
     recorder: Option<Arc<Recorder>>,
     turn_log: Option<TurnLog>,
@@ -139,7 +143,9 @@ impl Gateway {
             live: Mutex::default(),
         });
         let taking = tokio::spawn(Arc::clone(&door).run(incoming));
-        Ok(Self { door, taking, sip, shards, recorder, turn_log, prompt_source, preparing })
+        let trunks = door.config.trunks.iter().filter(|trunk| trunk.register);
+        let registrars = trunks.map(|trunk| sip.register(trunk.account.clone())).collect();
+        Ok(Self { door, taking, sip, registrars, shards, recorder, turn_log, prompt_source, preparing })
     }
 
     /// The UDP and TCP addresses that SIP is spoken at.
@@ -198,8 +204,11 @@ impl Gateway {
             preparing.abort();
         }
         self.door.drain(limit).await;
+        // Not before the calls have ended: some networks end an account's calls with its registration.
+        let removals: JoinSet<()> =
+            self.registrars.into_iter().map(|registrar| registrar.unregister(UNREGISTER_LIMIT)).collect();
         // The last calls' BYEs are on their way, and the stack forgets calls when it ends.
-        tokio::time::sleep(BYE_GRACE).await;
+        tokio::join!(tokio::time::sleep(BYE_GRACE), removals.join_all());
         self.sip.shutdown();
         let (shards, recorder, turn_log) = (self.shards, self.recorder, self.turn_log);
         let events = self.door.events.clone();
@@ -278,5 +287,41 @@ mod tests {
         gateway.shards[1].handle.send(Command::Stop);
         assert_eq!(breakdown(&gateway).await, Breakdown::MediaThread(1));
         gateway.stop(Duration::ZERO).await;
+    }
+
+    /// Takes a REGISTER and grants what it asks for: its Expires.
+    async fn grant(trunk: &tokio::net::UdpSocket) -> String {
+        let mut buffer = [0; 4_096];
+        let received = tokio::time::timeout(Duration::from_secs(20), trunk.recv_from(&mut buffer)).await;
+        let (len, from) = received.expect("a REGISTER comes").expect("loopback");
+        let request = String::from_utf8_lossy(&buffer[..len]).into_owned();
+        let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Contact:", "Expires:"];
+        let lines: Vec<_> = request.lines().filter(|line| copied.iter().any(|name| line.starts_with(name))).collect();
+        let answer = format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"));
+        trunk.send_to(answer.as_bytes(), from).await.expect("loopback");
+        let expires = lines.iter().find_map(|line| line.strip_prefix("Expires: "));
+        expires.expect("every REGISTER of ours has one").to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_registration_is_taken_back_at_the_stop() {
+        let trunk = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("loopback can be bound");
+        let peer = trunk.local_addr().expect("bound");
+        let entry = |name, register| {
+            format!(
+                "[[trunks]]\nname = \"{name}\"\npeer = \"{peer}\"\nuser = \"u\"\npassword = \"p\"\nregister = {register}\n"
+            )
+        };
+        let text = entry("ours", true) + &entry("other", false);
+        let trunks = Config::parse(&text, std::path::Path::new("hualu.toml")).expect("a good file").trunks;
+        let mut gateway = gateway(|config| config.trunks = trunks).await;
+        assert_eq!(gateway.registrars.len(), 1);
+        assert_eq!(grant(&trunk).await, "3600");
+        let registered = gateway.registrars[0].until(true);
+        tokio::time::timeout(Duration::from_secs(20), registered).await.expect("the answer is taken");
+        let stopping = tokio::spawn(gateway.stop(Duration::ZERO));
+        // What asks for the hour again is a repetition.
+        while grant(&trunk).await != "0" {}
+        stopping.await.expect("no panic");
     }
 }

@@ -31,6 +31,8 @@ pub fn describe() {
         "hualu_rtp_packets_total",
         "Packets by direction and outcome; strangers' at once, the others of a call when it ends"
     );
+    describe_gauge!("hualu_trunk_registered", "1 while the trunk holds our registration, by configured trunk");
+    describe_counter!("hualu_trunk_registrations_total", "Registrations that came to an outcome, by trunk and outcome");
     describe_counter!("hualu_recording_errors_total", "Recordings that could not be written");
     describe_counter!("hualu_turn_record_errors_total", "Turn records that could not be written");
 }

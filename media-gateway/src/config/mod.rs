@@ -1,9 +1,11 @@
 //! The gateway's configuration: TOML in, a checked [`Config`] out, every fault reported at once.
 
 mod reader;
+mod trunks;
 mod turns;
 
 pub use reader::{Fault, Reader, Section};
+pub use trunks::TrunkConfig;
 pub use turns::{MenuConfig, TurnSettings};
 
 use hualu_sip::Subnet;
@@ -22,6 +24,8 @@ const DAY_S: u64 = 86_400;
 pub struct Config {
     /// Where SIP is spoken.
     pub sip: SipConfig,
+    /// The trunks that we have accounts at.
+    pub trunks: Vec<TrunkConfig>,
     /// Where media flows.
     pub media: MediaConfig,
     /// Where the services are.
@@ -159,6 +163,7 @@ impl Default for Config {
                 public: None,
                 allow: Vec::new(),
             },
+            trunks: Vec::new(),
             media: MediaConfig {
                 bind: any,
                 port_min: 20_000,
@@ -194,6 +199,12 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 4).max(1))
 }
 
+/// Where a file is no TOML, and why. The line itself is not shown, for it may hold a password.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    line.map_or_else(|| error.message().to_owned(), |line| format!("line {line}: {}", error.message()))
+}
+
 impl Config {
     /// Reads and checks a TOML file.
     ///
@@ -209,11 +220,12 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let document =
-            text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax(path.to_owned(), error.to_string()))?;
+        let parsed = text.parse::<toml::Table>();
+        let document = parsed.map_err(|error| ConfigError::Syntax(path.to_owned(), place(text, &error)))?;
         let mut reader = Reader::new(document);
         let mut config = Self::default();
         config.read_sip(&mut reader);
+        config.trunks = trunks::read(&mut reader, &config.sip.allow);
         config.read_media(&mut reader);
         config.read_services(&mut reader);
         config.read_rest(&mut reader);

@@ -30,7 +30,7 @@ pub struct Reader {
 
 /// One section being read.
 pub struct Section<'a> {
-    name: &'static str,
+    name: String,
     table: Table,
     keys: Vec<&'static str>,
     faults: &'a mut Vec<Fault>,
@@ -55,7 +55,36 @@ impl Reader {
                 Table::new()
             }
         };
+        Section { name: name.to_owned(), table, keys: Vec::new(), faults: &mut self.faults }
+    }
+
+    /// A table that [`Self::list`] gave, as a section; `name` says where it stands.
+    pub const fn inside(&mut self, name: String, table: Table) -> Section<'_> {
         Section { name, table, keys: Vec::new(), faults: &mut self.faults }
+    }
+
+    /// Takes the entries of the list of sections `name`; an absent one is empty. Values are not shown: they may be secret.
+    pub fn list(&mut self, name: &'static str) -> Vec<Table> {
+        self.sections.push(name);
+        let entries = match self.document.remove(name) {
+            None => return Vec::new(),
+            Some(Value::Array(entries)) => entries,
+            Some(other) => {
+                self.fault(name, format!("is a {}, but must be a list of sections: [[{name}]]", other.type_str()));
+                return Vec::new();
+            }
+        };
+        let mut tables = Vec::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            match entry {
+                Value::Table(table) => tables.push(table),
+                other => {
+                    let reason = format!("is a {}, but must be a section: [[{name}]]", other.type_str());
+                    self.fault(&format!("{name}[{index}]"), reason);
+                }
+            }
+        }
+        tables
     }
 
     /// Records a fault that concerns several fields.
@@ -116,6 +145,23 @@ impl Section<'_> {
                 None
             }
         }
+    }
+
+    /// The text under `key`, which no fault shows: a password is a mistake away from a log.
+    pub fn take_unseen(&mut self, key: &'static str) -> Option<String> {
+        self.keys.push(key);
+        match self.table.remove(key)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.fault(key, format!("is a {}, but must be a text in quotes", other.type_str()));
+                None
+            }
+        }
+    }
+
+    /// How many faults the document has so far.
+    pub const fn faults(&self) -> usize {
+        self.faults.len()
     }
 
     /// The value of `key` after `parse`, or `None` when it is absent or wrong (which is recorded).
