@@ -30,6 +30,7 @@ mod hints;
 pub mod intent;
 pub mod lint;
 pub mod reload;
+pub mod schema;
 pub mod script;
 pub mod server;
 pub mod utterance;

@@ -159,7 +159,8 @@ fn results(item: &Item<'_>, faults: &mut Faults) -> Vec<(String, String)> {
     results
 }
 
-fn json(node: &Node) -> serde_json::Value {
+/// A node as JSON.
+pub(crate) fn json(node: &Node) -> serde_json::Value {
     match &node.data {
         Data::Null => serde_json::Value::Null,
         Data::Bool(value) => (*value).into(),

@@ -34,13 +34,16 @@ mod nlu;
 pub(crate) mod node;
 mod policy;
 mod prompt;
-mod read;
+pub(crate) mod read;
 mod slot;
 pub(crate) mod sources;
 pub(crate) mod template;
 
+#[cfg(test)]
+pub(crate) use action::json;
 pub use fault::{BotFaults, Fault};
 pub use model::{Bot, Method, RESERVED_INTENTS};
+pub(crate) use slot::KINDS;
 
 use check::Places;
 use fault::{Faults, Place, nearest};

@@ -119,6 +119,12 @@ impl<'a> Item<'a> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Every mapping that this thread read: its path and the names that were asked of it, for the test of the schema.
+    pub(crate) static ASKED: std::cell::RefCell<Vec<(String, Vec<&'static str>)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 /// A mapping with fixed names, taken one by one; [`Fields::finish`] reports what nobody asked for.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
@@ -155,6 +161,8 @@ impl<'a> Fields<'a> {
 
     /// Reports every field that was not taken.
     pub fn finish(self, faults: &mut Faults) {
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| asked.push((self.path.clone(), self.known.clone())));
         for (key, item) in &self.left {
             let suggestion = nearest(key, self.known.iter().copied());
             faults.add(item.place(), &item.path, "unknown key", suggestion);

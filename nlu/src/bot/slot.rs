@@ -11,7 +11,8 @@ use crate::utterance::Pronouncer;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use std::collections::BTreeMap;
 
-const KINDS: [&str; 13] = [
+/// What a sentence can hold.
+pub(crate) const KINDS: [&str; 13] = [
     "money",
     "data_size",
     "phone",
