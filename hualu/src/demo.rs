@@ -39,7 +39,7 @@ const LINES: usize = 256;
 /// Holds the conversation; whether it reached its goal.
 pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
     println!("speaking the caller's sentences ...");
-    let clips = caller_clips().await?;
+    let clips = speak(&SENTENCES).await?;
     println!("starting ...");
     let (bot, stage) = if args.processes {
         let stage = Processes::start(&args.bot).await?;
@@ -100,11 +100,11 @@ fn read_back(path: &Path) -> anyhow::Result<bool> {
     Ok(caller.missing.is_empty() && bot.missing.is_empty())
 }
 
-/// Speaks the caller's sentences.
-async fn caller_clips() -> anyhow::Result<Vec<Arc<[i16]>>> {
+/// Sentences in the caller's voice.
+pub async fn speak(sentences: &[&str]) -> anyhow::Result<Vec<Arc<[i16]>>> {
     let voice = services::open_voice(CALLER, None)?;
     let mut clips = Vec::new();
-    for sentence in SENTENCES {
+    for sentence in sentences {
         let pcm = voice.render(&Say::plain(sentence), SampleRate::HZ_8000).await?;
         clips.push(pcm.into());
     }

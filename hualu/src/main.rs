@@ -1,6 +1,7 @@
 //! The one command of Hualu: it reads the command line and starts things.
 
 mod asr;
+mod bot;
 mod call;
 mod demo;
 mod doctor;
@@ -44,6 +45,9 @@ enum Command {
     Call(CallArgs),
     /// Hold a whole conversation with the sample hotline, over real SIP and RTP.
     Demo(DemoArgs),
+    /// Check, try, test, measure and draw a bot.
+    #[command(subcommand)]
+    Bot(bot::BotCommand),
     /// Show where the time of each turn of a call went, from the turn records.
     Explain(ExplainArgs),
     /// Check what calls will need and say what to do.
@@ -237,6 +241,7 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Tts(args) => serve::tts(args).await.map(|()| true),
         Command::Call(args) => call::call(args).await,
         Command::Demo(args) => demo::demo(args).await,
+        Command::Bot(command) => bot::run(command).await,
         Command::Explain(args) => explain::explain(&args).map(|()| true),
         Command::Doctor(args) => Ok(doctor::run(args.config.as_deref(), args.bot.as_deref())),
     }

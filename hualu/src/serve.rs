@@ -152,7 +152,7 @@ pub async fn start_mock() -> anyhow::Result<Backends> {
 }
 
 /// The back ends that the command line names; the mock plays the others if it is asked for.
-async fn backends(args: BackendArgs) -> anyhow::Result<Backends> {
+pub async fn backends(args: BackendArgs) -> anyhow::Result<Backends> {
     let mut backends = if args.mock_backend { start_mock().await? } else { Backends::new() };
     for text in args.backend {
         let (name, url) = text.split_once('=').with_context(|| format!("--backend {text}: write NAME=URL"))?;

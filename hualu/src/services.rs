@@ -120,6 +120,19 @@ pub async fn serve_nlu(listen: SocketAddr, bot: &Path, backends: Backends) -> an
     Ok(served)
 }
 
+/// Serves a dialogue whose back ends and calendar are a script's.
+pub async fn serve_staged_nlu(listen: SocketAddr, bot: Bot, stage: hualu_nlu::script::Stage) -> anyhow::Result<Served> {
+    let nowhere = |name: &String| (name.clone(), "http://127.0.0.1:9".to_owned());
+    let config = hualu_nlu::server::ServiceConfig {
+        backends: bot.backends().iter().map(nowhere).collect(),
+        pronouncer: hualu_nlu::utterance::Pronouncer::installed(),
+        stage: Some(stage),
+        ..hualu_nlu::server::ServiceConfig::default()
+    };
+    let service = hualu_nlu::server::DialogueService::new(bot, config)?;
+    spawn("the dialogue", listen, server().add_service(service.into_server())).await
+}
+
 /// Reads the bot's files again at each SIGHUP. A bot with faults replaces nothing: they are logged and the old one stays.
 fn reload_on_signal(bot: PathBuf, reloader: hualu_nlu::reload::Reloader) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
