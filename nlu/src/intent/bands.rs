@@ -3,6 +3,9 @@
 /// Accepted answers should be right so often in cross-validation.
 const ACCEPT_PRECISION: f32 = 0.975;
 
+/// So much more than nothing must be known of a sentence.
+const KNOWN_MIN: f32 = 0.05;
+
 /// Margins between the bands.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Bands {
@@ -37,6 +40,12 @@ impl Bands {
             _ if margin >= self.oos => Band::Unsure,
             _ => Band::Person,
         }
+    }
+
+    /// The same bands, but none of them takes in what scores no more than `nothing`: a sentence without any known feature.
+    pub(super) fn above(self, nothing: f32) -> Self {
+        let least = nothing + KNOWN_MIN;
+        Self { accept: self.accept.max(least), clarify: self.clarify.max(least), oos: self.oos.max(least) }
     }
 
     /// Fitted to the best margins of examples that were left out of training, and whether the best was right.

@@ -16,7 +16,7 @@ pub use confusion::{Judged, cross_validate};
 
 use crate::bot::Bot;
 use crate::utterance::{Pronouncer, Utterance};
-use features::Vocabulary;
+use features::{Sparse, Vocabulary};
 use hualu_core::dialogue::Hypothesis;
 use std::path::Path;
 use svm::Weights;
@@ -98,6 +98,9 @@ impl Classifier {
         let judged = judged.iter().zip(&set.classes).map(|((best, margin), class)| (*margin, best == class));
         let bands = Bands::fit(judged.collect());
         let (vocabulary, weights) = set.fit(cost);
+        // In a bot with few intents even a sentence of which nothing is known lies near the best of them.
+        let nothing = weights.margins(&Sparse::new()).into_iter().fold(f32::MIN, f32::max);
+        let bands = bands.above(nothing);
         Self { intents: set.intents, vocabulary, weights, bands }
     }
 
