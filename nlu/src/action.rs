@@ -2,12 +2,14 @@
 //! retries and idempotency keys.
 
 mod address;
+mod chat;
 mod grpc;
 
 use crate::bot::Method;
 use crate::bot::template::percent_encode;
 use crate::dialogue::{ActionFault, ActionOutcome, ActionRequest};
 use address::{CheckedNames, is_barred};
+use hualu_core::Pii;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use std::borrow::Cow;
@@ -27,6 +29,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 pub struct ActionRunner {
     client: Client,
     names: CheckedNames,
+    /// What a language model's server asks for.
+    chat_key: Option<Pii<String>>,
     /// `host:port`
     allowed: Arc<BTreeSet<String>>,
     permits: Arc<Semaphore>,
@@ -70,7 +74,19 @@ impl ActionRunner {
         let names = CheckedNames::default();
         let client =
             Client::builder().redirect(Policy::none()).no_proxy().dns_resolver(Arc::new(names.clone())).build()?;
-        Ok(Self { client, names, allowed: Arc::new(allowed), permits: Arc::new(Semaphore::new(requests_max)) })
+        Ok(Self {
+            client,
+            names,
+            chat_key: None,
+            allowed: Arc::new(allowed),
+            permits: Arc::new(Semaphore::new(requests_max)),
+        })
+    }
+
+    /// The same, with the key that a language model's server asks for.
+    #[must_use]
+    pub fn with_chat_key(self, chat_key: Option<Pii<String>>) -> Self {
+        Self { chat_key, ..self }
     }
 
     /// Sends a request and reads its JSON answer.
@@ -105,7 +121,7 @@ impl ActionRunner {
         let exchange = async {
             match request.method {
                 Method::Grpc => grpc::call(&self.names, request, url).await,
-                Method::Get | Method::Post => self.exchange(request, url).await,
+                Method::Get | Method::Post | Method::Chat => self.exchange(request, url).await,
             }
         };
         match tokio::time::timeout(request.timeout, exchange).await {
@@ -117,12 +133,15 @@ impl ActionRunner {
     async fn exchange(&self, request: &ActionRequest, url: &Url) -> ActionOutcome {
         let mut builder = match request.method {
             Method::Get => self.client.get(url.clone()),
-            Method::Post | Method::Grpc => self
+            Method::Post | Method::Grpc | Method::Chat => self
                 .client
                 .post(url.clone())
                 .header("content-type", "application/json")
                 .body(request.body.reveal().clone()),
         };
+        if let Some(key) = self.chat_key.as_ref().filter(|_| request.method == Method::Chat) {
+            builder = builder.bearer_auth(key.reveal());
+        }
         if let Some(key) = &request.idempotency {
             builder = builder.header("idempotency-key", ascii(key.reveal()).as_ref());
         }
@@ -130,6 +149,9 @@ impl ActionRunner {
         let status = response.status();
         if !status.is_success() {
             return Err(ActionFault::Status(status.as_u16()));
+        }
+        if request.method == Method::Chat {
+            return chat::collect(response).await;
         }
         if status == StatusCode::NO_CONTENT {
             return Ok(serde_json::Value::Null);

@@ -34,6 +34,7 @@ fn sections() -> Vec<(&'static str, Value)> {
         ("slots", named("What flows ask for, by name.", reference("slot"))),
         ("actions", named("Requests to back ends, by name.", reference("action"))),
         ("prompts", named("Texts with a name, for `say: name` and guardrails.", prompt())),
+        ("faq", list("Questions with answers that are quoted.", faq())),
         ("policies", policies()),
         ("flows", named("What the bot does, by name.", flow())),
     ]
@@ -92,6 +93,32 @@ fn prompt() -> Value {
     required(object("A text with a name.", fields), &["say"])
 }
 
+fn faq() -> Value {
+    let fields = vec![
+        ("ask", list("The question, in several wordings.", text_of("One wording."))),
+        ("say", text_of("The answer, word for word.")),
+        ("source", text_of("Where it stands, for the trace.")),
+    ];
+    required(object("A question and its answer.", fields), &["ask", "say"])
+}
+
+fn llm() -> Value {
+    let scopes = ["faq", "chitchat", "unsure"];
+    let fields = vec![
+        ("endpoint", text_of("The back end that answers, such as ${llm}.")),
+        ("model", text_of("The model that it is asked for.")),
+        ("stream", flag("Whether the answer is read while it is written.")),
+        ("tools", list("Actions with `safe: true` that it may have run.", text_of("An action."))),
+        ("knowledge", one_of("What it is given to answer from.", &["bm25"])),
+        ("budget_ms", millis("How long the caller waits for it.")),
+        ("on_timeout", one_of("What happens when it is late.", &["no_match"])),
+        ("scope", list("What it is asked about.", one_of("A part.", &scopes))),
+        ("output", one_of("What it may answer with.", &["commands", "commands+text"])),
+        ("grounded_only", flag("Whether it may say only what the documents hold.")),
+    ];
+    required(object("A language model on a leash; off without this.", fields), &["model"])
+}
+
 fn policies() -> Value {
     let digression = vec![
         (
@@ -130,6 +157,7 @@ fn policies() -> Value {
         ("handoff", object("Handing the call to a person.", handoff)),
         ("wait_say", text_of("Said when the caller speaks while an action runs.")),
         ("guardrails", list("What holds whatever the flows say.", reference("guardrail"))),
+        ("llm", llm()),
     ];
     object("The bot's manners; in one file.", fields)
 }

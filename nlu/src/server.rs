@@ -9,6 +9,7 @@ use crate::reload::{Current, Reloader, Terms};
 use crate::script::Stage;
 use crate::utterance::Pronouncer;
 use chrono::{DateTime, Utc};
+use hualu_core::Pii;
 use hualu_core::dialogue::{CallEvent, CallInput};
 use hualu_proto::nlu::v1::dialogue_server::{Dialogue, DialogueServer};
 use hualu_proto::nlu::v1::{ConverseRequest, ConverseResponse};
@@ -38,6 +39,8 @@ pub struct ServiceConfig {
     pub backends: BTreeMap<String, String>,
     /// Further hosts (`host:port`) that actions may call.
     pub allow_hosts: Vec<String>,
+    /// The key that the language model's server asks for.
+    pub llm_key: Option<Pii<String>>,
     /// Where trained classifiers are kept between starts.
     pub cache: Option<PathBuf>,
     /// Turns text into sounds.
@@ -57,6 +60,7 @@ impl Default for ServiceConfig {
         Self {
             backends: BTreeMap::new(),
             allow_hosts: Vec::new(),
+            llm_key: std::env::var("HUALU_LLM_KEY").ok().filter(|key| !key.is_empty()).map(Pii::new),
             cache: default_cache(),
             pronouncer: Pronouncer::default(),
             conversations_max: 2_000,
@@ -119,7 +123,8 @@ impl DialogueService {
     /// # Errors
     /// [`ServiceError`] when the configuration does not fit the bot.
     pub fn new(bot: Bot, config: ServiceConfig) -> Result<Self, ServiceError> {
-        let runner = ActionRunner::new(&config.backends, &config.allow_hosts, config.requests_max)?;
+        let runner = ActionRunner::new(&config.backends, &config.allow_hosts, config.requests_max)?
+            .with_chat_key(config.llm_key.clone());
         let ServiceConfig { backends, cache, pronouncer, .. } = config;
         Ok(Self {
             current: Current::new(bot, Terms { backends, cache, pronouncer })?,

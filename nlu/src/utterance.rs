@@ -122,6 +122,21 @@ impl Utterance {
         self.chars.is_empty()
     }
 
+    /// What is left without hesitations, particles and politeness.
+    pub fn content(&self) -> Self {
+        let mut left = Self { confidence: self.confidence, ..Self::default() };
+        let mut at = 0;
+        while at < self.chars.len() {
+            let skip = filler_len(&self.chars[at..]);
+            if skip == 0 {
+                left.chars.push(self.chars[at]);
+                left.syllables.push(self.syllables.get(at).cloned().unwrap_or_default());
+            }
+            at += skip.max(1);
+        }
+        left
+    }
+
     /// How many characters carry meaning: hesitations and particles are not counted.
     pub fn content_len(&self) -> usize {
         content_len(&self.chars)
@@ -137,13 +152,18 @@ pub(crate) fn content_len(chars: &[char]) -> usize {
     let mut at = 0;
     let mut count = 0;
     while at < chars.len() {
-        let skip = FILLERS.split(' ').map(|filler| prefix_len(&chars[at..], filler)).max().unwrap_or(0);
+        let skip = filler_len(&chars[at..]);
         if skip == 0 {
             count += 1;
         }
         at += skip.max(1);
     }
     count
+}
+
+/// The length of the longest filler that `chars` begins with.
+fn filler_len(chars: &[char]) -> usize {
+    FILLERS.split(' ').map(|filler| prefix_len(chars, filler)).max().unwrap_or(0)
 }
 
 /// The length in characters of `word` if `chars` begins with it, else 0.

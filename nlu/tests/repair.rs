@@ -181,3 +181,26 @@ fn keys_that_are_no_day_are_not_taken_for_one() {
     let outputs = caller.press("1340");
     assert!(text(&outputs).contains("没听清") && caller.conversation.value("day").is_none(), "{}", text(&outputs));
 }
+
+#[test]
+fn keys_pressed_ahead_agree_to_nothing() {
+    let yaml = BOT.replace("- {collect: code}", "- {collect: fee}").replace(
+        "  visit:\n",
+        "  order:\n    trigger: {dtmf: \"7\"}\n    steps: [{collect: code}, {confirm: 确认吗？, yes: [{call: change, ok: [{say: 好了。}]}]}]\n  visit:\n",
+    );
+    let mut caller = Caller::of(&assistant(&yaml));
+    let outputs = caller.press("73579241");
+    assert!(requests(&outputs).is_empty() && text(&outputs).ends_with("确认吗？"), "{}", text(&outputs));
+    assert_eq!(request(&caller.press("1")).action, "change");
+}
+
+#[test]
+fn words_from_before_a_question_agree_to_nothing() {
+    let mut caller = caller();
+    caller.say("换套餐");
+    let id = request(&caller.say("五十九的")).id;
+    assert!(text(&caller.done(id, json!({"penalty": 10}))).contains("知道了吗"));
+    let outputs = late(&mut caller, 1, "好的");
+    assert!(text(&outputs).is_empty() && support::closes(&outputs), "{outputs:?}");
+    assert!(caller.conversation.value("told").is_none());
+}

@@ -69,8 +69,7 @@ fn the_end_of_the_input_ends_the_conversation() {
 
 #[test]
 fn an_evaluation_counts_what_became_of_each_sentence() {
-    let pairs =
-        [("hours", "几点开门"), ("hours", "几点钟开门呀"), ("search", "几点关门吧"), ("none", "呜啦呜啦哇啦")];
+    let pairs = [("hours", "几点开门"), ("hours", "几点钟开门呀"), ("search", "几点关门吧"), ("none", "呜啦呜啦哇啦")];
     let sentences = Sentences(pairs.map(|(intent, text)| (intent.to_owned(), text.to_owned())).to_vec());
     let mut ticks = 0;
     let mut clock = || {

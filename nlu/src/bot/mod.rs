@@ -9,7 +9,9 @@
 //!   max_tries}}
 //! actions:  {name: {http: {get | post} | grpc: {service, method}, timeout_ms, retries, filler, safe, requires, args, result, idempotency, mock}}
 //! prompts:  {id: {say, must_say, barge_in}}
+//! faq:      [{ask: [question], say: answer, source}], and `faq/*.md` with a heading for each question
 //! policies: {no_input, no_match, global_intents, repair, handoff, wait_say, guardrails}
+//! llm:      {endpoint, model, tools, knowledge, budget_ms, on_timeout, scope, output, grounded_only}, under `policies`
 //! guardrail: {must_say: prompt, before: label | first_reply} | {never_say: regex, until} | {never_call: action, unless}
 //!           | {max_turns} | {max_pitch, flow}
 //! flows:    {id: {trigger: {intents, dtmf, event}, guard, vars, description, listen, steps}}
@@ -29,6 +31,7 @@ pub(crate) mod fault;
 mod flow;
 pub(crate) mod guardrail;
 pub(crate) mod listen;
+pub(crate) mod llm;
 pub(crate) mod model;
 mod nlu;
 pub(crate) mod node;
@@ -45,6 +48,7 @@ pub use fault::{BotFaults, Fault};
 pub use model::{Bot, Method, RESERVED_INTENTS};
 pub(crate) use slot::KINDS;
 
+use crate::faq::{from_markdown, from_section};
 use check::Places;
 use fault::{Faults, Place, nearest};
 use listen::Listen;
@@ -52,15 +56,15 @@ use node::Node;
 use read::Item;
 use sources::Sources;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-const SECTIONS: [&str; 8] = ["bot", "nlu", "entities", "slots", "actions", "prompts", "policies", "flows"];
+const SECTIONS: [&str; 9] = ["bot", "nlu", "entities", "slots", "actions", "prompts", "faq", "policies", "flows"];
 
 /// A bot file larger than this is refused unread.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 impl Bot {
-    /// Reads a bot from a folder (every `*.yaml` and `*.yml` directly in it) or from one file.
+    /// Reads a bot from a folder (every `*.yaml` and `*.yml` directly in it, and `faq/*.md`) or from one file.
     ///
     /// # Errors
     /// Every fault of every file at once.
@@ -87,10 +91,15 @@ impl Bot {
     fn compile(files: &[(&str, &str)], mut faults: Faults) -> Result<(Self, Sources), BotFaults> {
         let mut hasher = blake3::Hasher::new();
         let mut roots = Vec::new();
+        let mut faq = Vec::new();
         for (name, text) in files {
             hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
             let file = faults.add_file(name);
-            roots.extend(node::parse(file, text, &mut faults));
+            if name.ends_with(".md") {
+                faq.extend(from_markdown(file, name, text, &mut faults));
+            } else {
+                roots.extend(node::parse(file, text, &mut faults));
+            }
         }
         let sections = Sections::split(&roots, &mut faults);
         let Some(head) = head(&sections, &mut faults) else {
@@ -101,13 +110,16 @@ impl Bot {
         let slots = slot::slots(&sections.of("slots"), &entities, &mut faults);
         let mut backends = BTreeSet::new();
         let actions = action::read(&sections.of("actions"), &mut backends, &mut faults);
+        faq.extend(from_section(&sections.of("faq"), &mut faults));
         let prompts = prompt::read(&sections.of("prompts"), &mut faults);
-        let policy::Read { mut policies, global, guardrails } = policy::read(&sections.of("policies"), &mut faults);
+        let policy::Read { mut policies, global, guardrails, llm } =
+            policy::read(&sections.of("policies"), &mut faults);
         let flows = flow::read(&sections.of("flows"), &global, &prompts, &mut faults);
         let guardrails = guardrails.map(|item| {
             let names = guardrail::Names { prompts: &prompts, actions: &actions, flows: &flows };
             guardrail::read(&item, &names, &mut faults)
         });
+        let llm = llm.and_then(|item| llm::read(&item, &actions, &mut faults));
         let named = flows.len() - global.len();
         policies.global = global.iter().enumerate().map(|(i, (intent, _))| (intent.clone(), named + i)).collect();
         let entry = flows.iter().position(|flow| flow.id == head.entry.0);
@@ -126,6 +138,8 @@ impl Bot {
             slots,
             actions,
             prompts,
+            faq,
+            llm,
             guardrails: guardrails.unwrap_or_default(),
             policies,
             flows,
@@ -141,11 +155,13 @@ impl Bot {
 
 fn read_files(path: &Path, faults: &mut Faults) -> Vec<(String, String)> {
     let mut paths = Vec::new();
+    let mut documents = Vec::new();
     if path.is_dir() {
         let entries = std::fs::read_dir(path).map(|dir| dir.filter_map(Result::ok).map(|entry| entry.path()));
         let is_yaml = |path: &Path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
         paths.extend(entries.into_iter().flatten().filter(|path| path.is_file() && is_yaml(path)));
         paths.sort();
+        documents.extend(markdown(&path.join("faq")));
     } else {
         paths.push(path.to_owned());
     }
@@ -154,8 +170,10 @@ fn read_files(path: &Path, faults: &mut Faults) -> Vec<(String, String)> {
         faults.add(Place { file, line: 0 }, "", "the folder holds no *.yaml file", "name the folder of a bot");
     }
     let mut files = Vec::new();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Documents come last, so that the files before them keep their numbers.
+    let documents = documents.into_iter().map(|path| ("faq/", path));
+    for (folder, path) in paths.into_iter().map(|path| ("", path)).chain(documents) {
+        let name = format!("{folder}{}", path.file_name().unwrap_or_default().to_string_lossy());
         let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
         let text = if size > FILE_BYTES_MAX {
             Err(format!("has {size} bytes, the most is {FILE_BYTES_MAX}"))
@@ -171,6 +189,14 @@ fn read_files(path: &Path, faults: &mut Faults) -> Vec<(String, String)> {
         }
     }
     files
+}
+
+/// The documents of a bot, in order of their names.
+fn markdown(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|ext| ext == "md")).collect();
+    paths.sort();
+    paths
 }
 
 /// The top-level sections of all files.

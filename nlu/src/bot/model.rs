@@ -3,8 +3,10 @@
 use super::expr::Expr;
 use super::guardrail::Guardrails;
 use super::listen::Listen;
+use super::llm::LlmPolicy;
 use super::template::Template;
 use crate::entity::Kind;
+use crate::faq::FaqEntry;
 use crate::value::Value;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,10 @@ pub struct Bot {
     pub(crate) slots: BTreeMap<String, Slot>,
     pub(crate) actions: BTreeMap<String, Action>,
     pub(crate) prompts: BTreeMap<String, Prompt>,
+    /// What its documents answer.
+    pub(crate) faq: Vec<FaqEntry>,
+    /// What a language model may be asked for, if any.
+    pub(crate) llm: Option<LlmPolicy>,
     pub(crate) guardrails: Guardrails,
     pub(crate) policies: Policies,
     pub(crate) flows: Vec<Flow>,
@@ -170,6 +176,8 @@ pub enum Method {
     Post,
     /// `hualu.action.v1.Action/Call`: the URL's path names service and method, arguments travel as a JSON object.
     Grpc,
+    /// POST to a language model: the answer streams, and its text is the result (`{"content": ".."}`).
+    Chat,
 }
 
 /// A text with a name, and its manners.

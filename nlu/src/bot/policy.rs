@@ -14,6 +14,7 @@ pub(crate) struct Read<'a> {
     pub global: Vec<(String, Item<'a>)>,
     /// Read once the flows that they speak of are known.
     pub guardrails: Option<Item<'a>>,
+    pub llm: Option<Item<'a>>,
 }
 
 fn fixed(text: &str) -> Template {
@@ -52,6 +53,7 @@ pub(crate) fn read<'a>(sections: &[Item<'a>], faults: &mut Faults) -> Read<'a> {
     let mut policies = defaults();
     let mut global = Vec::new();
     let mut guardrails = None;
+    let mut llm = None;
     for (i, section) in sections.iter().enumerate() {
         if i > 0 {
             section.fault("is declared in two files", "put all policies in one", faults);
@@ -76,9 +78,10 @@ pub(crate) fn read<'a>(sections: &[Item<'a>], faults: &mut Faults) -> Read<'a> {
             policies.wait_say = say;
         }
         guardrails = fields.take("guardrails").or(guardrails);
+        llm = fields.take("llm").or(llm);
         fields.finish(faults);
     }
-    Read { policies, global, guardrails }
+    Read { policies, global, guardrails, llm }
 }
 
 fn ladder(item: &Item<'_>, faults: &mut Faults) -> Vec<Rung> {

@@ -4,6 +4,7 @@ use super::interpret::{Command, Interpretation};
 use super::machine::{Entry, Machine};
 use super::state::{Cause, STACK_MAX, Waiting};
 use crate::bot::model::{Allow, HandoffRule, Op};
+use crate::faq;
 use crate::value::Value;
 use hualu_core::dialogue::Act;
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ impl Machine<'_> {
             return self.transfer("");
         }
         match &command {
+            Command::Unknown { near } if self.ask_model(near) => return,
             Command::Unknown { near } => return self.no_match_near(near),
             Command::Clarify(options) => return self.clarify(options.clone()),
             _ => {
@@ -42,12 +44,14 @@ impl Machine<'_> {
             Command::Choose(index) => self.choose(index),
             Command::Repeat => self.repeat(),
             Command::Cancel => self.cancel(),
+            Command::Faq(found) => self.answer_faq(found),
             Command::Unknown { .. } | Command::Clarify(_) => {}
         }
     }
 
     /// Yes or no to whatever was asked.
     pub fn answer(&mut self, is_yes: bool) {
+        self.state.note(format!("answer {}", if is_yes { "yes" } else { "no" }));
         match self.state.waiting.clone() {
             Waiting::Confirm => {
                 let Some(Op::Confirm { set, yes, no, .. }) = self.state.op(self.assistant) else { return };
@@ -213,6 +217,22 @@ impl Machine<'_> {
         }
     }
 
+    /// Quotes the bot's documents and comes back to what was going on.
+    fn answer_faq(&mut self, found: faq::Match) {
+        let Some(entry) = self.assistant.faq.entry(found.entry) else { return self.no_match() };
+        self.state.note(format!("faq {} {:.2}", entry.source, found.score));
+        if !self.quote(&entry.answer) {
+            return self.no_match();
+        }
+        self.state.is_served = true;
+        if self.state.stack.len() > 1
+            && let Some(text) = &self.assistant.bot.policies.resume_say
+        {
+            self.say_or_log(text);
+        }
+        self.run(Entry::Again);
+    }
+
     /// Says the last reply again.
     fn repeat(&mut self) {
         let said = self.state.said.clone();
@@ -225,7 +245,7 @@ impl Machine<'_> {
     }
 
     /// Leaves the running flow. At the bottom there is nothing to leave: that is a no, or nothing was to be done.
-    fn cancel(&mut self) {
+    pub fn cancel(&mut self) {
         if self.state.stack.len() <= 1 {
             let by_no = match self.state.op(self.assistant) {
                 Some(Op::Choose { options, .. }) => {
@@ -268,6 +288,7 @@ impl Command {
             Self::Clarify(_) => "clarify",
             Self::Repeat => "repeat",
             Self::Cancel => "cancel",
+            Self::Faq(_) => "faq",
             Self::Unknown { .. } => "out_of_scope",
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::bot::Bot;
 use crate::bot::model::HandoffRule;
+use crate::faq;
 use crate::intent::Classifier;
 use crate::utterance::Pronouncer;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub struct Assistant {
     pub(crate) bot: Bot,
     pub(crate) classifier: Classifier,
     pub(crate) pronouncer: Pronouncer,
+    /// What the bot's documents answer.
+    pub(crate) faq: faq::Index,
     /// Back end -> base address, without a slash at the end.
     pub(crate) backends: BTreeMap<String, String>,
 }
@@ -49,9 +52,14 @@ impl Assistant {
             return Err(AssistantError::Backend { bot: bot.id().to_owned(), backend: missing.clone() });
         }
         let classifier = Classifier::load_or_train(&bot, &pronouncer, cache);
+        if let Some(llm) = bot.llm.as_ref().filter(|llm| !backends.contains_key(&llm.backend)) {
+            tracing::warn!(bot = bot.id(), backend = llm.backend, "no address for the language model: it is not asked");
+        }
+        let others = bot.intents.iter().flat_map(|intent| &intent.examples).map(String::as_str);
+        let faq = faq::Index::new(&bot.faq, others, &pronouncer);
         let trim = |base: &String| base.trim_end_matches('/').to_owned();
         let backends = backends.iter().map(|(name, base)| (name.clone(), trim(base))).collect();
-        Ok(Self { bot, classifier, pronouncer, backends })
+        Ok(Self { bot, classifier, pronouncer, faq, backends })
     }
 
     /// A bot for conversations in text, whose actions are answered without asking any back end.

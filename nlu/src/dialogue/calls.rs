@@ -75,6 +75,9 @@ impl Machine<'_> {
 
     /// Takes an action's result and places the flow behind its step; the caller runs on.
     pub fn take_result(&mut self, outcome: &ActionOutcome) {
+        if let Some(proposal) = self.state.proposal.take() {
+            return self.take_proposal(proposal, outcome);
+        }
         let Some(Op::Call { action, ok, error, .. }) = self.state.op(self.assistant) else { return };
         self.state.waiting = Waiting::Nothing;
         match outcome {

@@ -20,7 +20,7 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
     }
     match &heard.command {
         // 三十九那个: a value makes an answer whole, whatever follows it.
-        Command::Start { .. } | Command::Unknown { .. } | Command::Clarify(_) if ends_open(best) => {
+        Command::Start { .. } | Command::Unknown { .. } | Command::Clarify(_) | Command::Faq(_) if ends_open(best) => {
             Completeness::Unfinished
         }
         // 不是 is a whole answer; 不是换成 is not.
@@ -48,7 +48,7 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
         Command::Unknown { .. } | Command::Clarify(_) if ends_with_half_noun(best) || names_no_object(best) => {
             Completeness::Unfinished
         }
-        Command::Clarify(_) | Command::Unknown { .. } => {
+        Command::Clarify(_) | Command::Unknown { .. } | Command::Faq(_) => {
             let closes = best.chars.last().is_some_and(|c| CLOSING.contains(c));
             if closes && best.content_len() > 3 { Completeness::Complete } else { Completeness::Unknown }
         }

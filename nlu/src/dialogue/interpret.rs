@@ -7,6 +7,7 @@ use crate::bot::expr::Expr;
 use crate::bot::model::{HandoffRule, Op, Slot, SlotConfirm};
 use crate::emotion::Emotion;
 use crate::entity::{self, Found, Mode, polarity};
+use crate::faq;
 use crate::intent::Scored;
 use crate::utterance::{Utterance, prefix_len};
 use crate::value::Value;
@@ -51,6 +52,8 @@ pub(super) enum Command {
     Clarify(Vec<String>),
     Repeat,
     Cancel,
+    /// An entry of the bot's documents answers it.
+    Faq(faq::Match),
     /// Nothing was understood; these intents came nearest.
     Unknown {
         near: Vec<String>,
@@ -89,6 +92,7 @@ pub(super) fn interpret(
     let scored = assistant.classifier.classify(readings, &expected, assistant.bot.context_boost);
     let interpreter = Interpreter { assistant, state, readings, now, scored };
     let (command, is_open) = interpreter.command();
+    let command = interpreter.faq(&command).unwrap_or(command);
     let best = interpreter.scored.first().cloned();
     let is_accepted = interpreter.accepted().is_some();
     let emotion = readings.first().map(Emotion::of_utterance).unwrap_or_default();
@@ -123,6 +127,17 @@ impl Interpreter<'_> {
             Waiting::Clarify(options) => plain(self.for_clarify(options)),
             Waiting::Choice | Waiting::Nothing | Waiting::Action(_) | Waiting::Over => plain(self.for_choice()),
         }
+    }
+
+    /// What nothing else answers may stand in the bot's documents. A question that must be answered yes or no stays open:
+    /// nothing is talked over a barrier.
+    fn faq(&self, command: &Command) -> Option<Command> {
+        let is_free = matches!(self.state.waiting, Waiting::Choice | Waiting::Slot(_) | Waiting::Clarify(_));
+        let is_unsure = matches!(command, Command::Unknown { .. } | Command::Clarify(_));
+        if !is_free || !is_unsure {
+            return None;
+        }
+        self.assistant.faq.answer(self.readings).map(Command::Faq)
     }
 
     /// The best intent if its margin is good enough to act on it. One syllable tells nobody to stop or to say it again:

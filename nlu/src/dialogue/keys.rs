@@ -15,9 +15,14 @@ impl Machine<'_> {
         if self.count_turn() {
             return self.transfer("");
         }
-        for key in keys.chars().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')).take(KEYS_MAX) {
+        let keys = keys.chars().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')).take(KEYS_MAX);
+        for (at, key) in keys.enumerate() {
             if matches!(self.state.waiting, Waiting::Over | Waiting::Action(_)) || self.is_blocked {
                 return;
+            }
+            // Nobody agrees to a question that was not asked yet: keys that were pressed ahead end before it.
+            if at > 0 && self.state.is_at_barrier() {
+                return self.state.note("drop keys".to_owned());
             }
             self.key(key);
         }

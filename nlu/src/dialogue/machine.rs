@@ -12,7 +12,7 @@ use crate::bot::model::{Op, Prompt, SlotConfirm};
 use crate::bot::template::Template;
 use crate::value::Value;
 use chrono::NaiveDateTime;
-use hualu_core::dialogue::{Act, Ask, Expect, Say};
+use hualu_core::dialogue::{Act, Ask, Expect, Say, Span};
 
 /// A flow that makes more steps than this without waiting runs in a circle.
 const STEPS_MAX: usize = 500;
@@ -106,7 +106,7 @@ impl Machine<'_> {
         }
         match op {
             Op::Say(prompt) => {
-                self.say_variant(prompt)?;
+                self.say_variant(prompt, prompt.must_say)?;
                 self.advance();
             }
             Op::Prompt(id) => {
@@ -310,16 +310,18 @@ impl Machine<'_> {
     pub fn say_prompt(&mut self, id: &str) -> Result<(), StepError> {
         let Some(prompt) = self.assistant.bot.prompts.get(id) else { return Ok(()) };
         self.state.said_prompts.insert(id.to_owned());
-        self.say_variant(prompt)
+        // What a guardrail asks for is owed until it was heard, whatever the prompt says of itself.
+        let must_say = prompt.must_say || self.assistant.bot.guardrails.must_say.iter().any(|rule| rule.prompt == id);
+        self.say_variant(prompt, must_say)
     }
 
     /// Says one of a prompt's variants; what a guardrail bars is left out.
-    fn say_variant(&mut self, prompt: &Prompt) -> Result<(), StepError> {
+    fn say_variant(&mut self, prompt: &Prompt, must_say: bool) -> Result<(), StepError> {
         self.state.variant = self.state.variant.wrapping_add(1);
         #[expect(clippy::cast_possible_truncation, reason = "below the number of variants")]
         let index = (self.state.variant % prompt.variants.len().max(1) as u64) as usize;
         let before = std::mem::replace(&mut self.interruptible, prompt.interruptible);
-        let said = prompt.variants.get(index).map(|text| self.say_with(text, prompt.must_say));
+        let said = prompt.variants.get(index).map(|text| self.say_with(text, must_say));
         self.interruptible = before;
         said.transpose().map(|_| ())
     }
@@ -348,6 +350,17 @@ impl Machine<'_> {
         }
         self.acts.extend(says.into_iter().map(Act::Say));
         Ok(true)
+    }
+
+    /// Says a text that is no template, as it stands, unless a guardrail bars it; whether it was said.
+    pub fn quote(&mut self, text: &str) -> bool {
+        let spans = [Span::plain(text)];
+        if self.is_barred(&spans) {
+            self.state.note("refuse to say".to_owned());
+            return false;
+        }
+        self.acts.extend(clauses(&spans, self.interruptible, false).into_iter().map(Act::Say));
+        true
     }
 
     /// Waits for the caller.

@@ -14,9 +14,12 @@ mod interpret;
 mod keys;
 mod machine;
 mod partial;
+mod propose;
 mod repair;
 mod reply;
 mod request;
+#[cfg(test)]
+mod soak;
 mod state;
 
 pub use assistant::{Assistant, AssistantError};
@@ -186,6 +189,12 @@ impl Conversation {
         self.is_speaking = false;
         self.draft = None;
         self.prefetched.clear();
+        if let Some(state) = &mut self.state
+            && state.proposal.is_some()
+        {
+            state.drop_proposal();
+            self.late = None;
+        }
         if let Some((id, outcome)) = self.late.take() {
             return self.finish_action(now, id, &outcome);
         }
@@ -201,6 +210,16 @@ impl Conversation {
     fn heard_words(&mut self, now: NaiveDateTime, hypothesis: Hypothesis) -> Vec<Output> {
         self.draft = None;
         let Some(state) = self.state.as_mut() else { return Vec::new() };
+        // New words are better than a guess at the old ones.
+        if state.proposal.is_some() {
+            state.drop_proposal();
+            self.late = None;
+        }
+        if state.turn < state.newest && state.is_at_barrier() {
+            // Words that come this late were said before the question; they agree to nothing.
+            state.note("late words at a barrier".to_owned());
+            return self.commit(now, |_| ());
+        }
         let readings = Utterance::all(&hypothesis, &self.assistant.pronouncer);
         let interpretation = interpret(&self.assistant, state, &readings, now);
         let understanding = self.understand(&interpretation, &readings, now);
@@ -315,7 +334,7 @@ impl Conversation {
             speculation: &mut self.speculation,
             next_request: &mut self.next_request,
         };
-        if machine.state.is_answering {
+        if machine.state.is_answering && machine.state.turn >= machine.state.newest {
             machine.say_due(&Before::FirstReply);
         }
         run(&mut machine);
@@ -338,7 +357,15 @@ impl Conversation {
         let scope = StateScope { assistant: &self.assistant, state, now };
         let completeness =
             readings.first().map_or(Completeness::Unknown, |best| completeness::of(&scope, interpretation, best));
-        interpretation.understanding(completeness)
+        let mut understanding = interpretation.understanding(completeness);
+        if let interpret::Command::Faq(found) = &interpretation.command {
+            // The record of the turn says what was quoted.
+            let source = self.assistant.faq.entry(found.entry).map(|entry| entry.source.clone());
+            understanding.intent = "faq".to_owned();
+            understanding.score = found.score;
+            understanding.slots.extend(source.map(|source| ("faq".to_owned(), source.into())));
+        }
+        understanding
     }
 }
 
@@ -424,6 +451,9 @@ impl State {
 
 impl Machine<'_> {
     fn say_filler(&mut self) {
+        if self.state.proposal.is_some() {
+            return self.say_wait();
+        }
         let Some(crate::bot::model::Op::Call { action, .. }) = self.state.op(self.assistant) else { return };
         let filler = self.assistant.bot.actions.get(action).and_then(|action| action.filler.as_ref());
         let from = self.acts.len();

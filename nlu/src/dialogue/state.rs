@@ -2,6 +2,7 @@
 
 use super::Assistant;
 use super::chunks::Chunks;
+use super::propose::Proposal;
 use crate::bot::expr::Scope;
 use crate::bot::listen::Listen;
 use crate::bot::model::{Flow, Mood, Op, Step};
@@ -114,6 +115,8 @@ pub(super) struct State {
     pub slots: BTreeMap<String, Filled>,
     pub results: BTreeMap<String, Value>,
     pub waiting: Waiting,
+    /// A question to a language model that is open.
+    pub proposal: Option<Proposal>,
     /// What was asked last, for the polarity of its answer.
     pub question: String,
     pub counters: Counters,
@@ -154,6 +157,7 @@ impl State {
             slots: BTreeMap::new(),
             results: BTreeMap::new(),
             waiting: Waiting::Nothing,
+            proposal: None,
             question: String::new(),
             counters: Counters::default(),
             said: Vec::new(),
@@ -179,6 +183,11 @@ impl State {
             self.trace.pop_front();
         }
         self.trace.push_back(TraceEntry { turn: self.turn, what });
+    }
+
+    /// Whether a yes is awaited to something that can be done.
+    pub fn is_at_barrier(&self) -> bool {
+        matches!(self.waiting, Waiting::Confirm | Waiting::SlotConfirm(_))
     }
 
     /// The flow on top of the stack.

@@ -28,12 +28,14 @@ actions:
   a: {http: {get: \"${crm}/x\"}, filler: {say: 等}}
   b: {grpc: {service: crm.Orders, method: Renew}}
 prompts: {hello: {say: 您好}}
+faq: [{ask: [几点开门], say: 九点}]
 policies:
   no_input: [{say: 喂}]
   no_match: [{handoff: general}]
   global_intents: {i: [{resume: true}]}
   repair: {digression: {allow: all}}
   handoff: {queue: general}
+  llm: {model: m}
   guardrails:
     - {must_say: hello, before: first_reply}
     - {never_say: 保证, until: s > 1}
