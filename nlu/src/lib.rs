@@ -35,6 +35,7 @@ pub mod reload;
 pub mod schema;
 pub mod script;
 pub mod server;
+pub mod tagger;
 pub mod utterance;
 pub mod value;
 

@@ -3,6 +3,8 @@
 use super::fault::{Faults, Place, nearest};
 use super::flow::names_of;
 use super::model::{Allow, Bot, Flow, HandoffRule, Op, RESERVED_INTENTS, SlotConfirm};
+use crate::entity::Kind;
+use crate::tagger::parts;
 use std::collections::BTreeSet;
 
 /// Names that every expression may read.
@@ -163,6 +165,17 @@ fn check_slots(bot: &Bot, places: &Places, names: &BTreeSet<&str>, faults: &mut 
             slot.validate.iter().flat_map(|(expr, say)| expr.names().iter().map(String::as_str).chain(say.names()));
         for used in in_texts.chain(in_rule) {
             unknown_name(used, names, place, &path, faults);
+        }
+        if let Kind::Tagged(tagged) = &slot.kind
+            && !bot
+                .marked
+                .iter()
+                .flat_map(|text| parts(text))
+                .any(|(_, mark)| mark.is_some_and(|mark| mark == name || mark == tagged.entity()))
+        {
+            let reason = "holds what is learnt from marked examples, and no example marks it";
+            let suggestion = format!("mark values in examples: `我叫[王小明]({})`, in twenty or more", tagged.entity());
+            faults.add(place, &path, reason, &suggestion);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! bot:      {id, locale, version, entry: flow, timezone, no_input_ms, listen}
 //! nlu:      {intents: {id: {examples, label, global}}, lists: {id: [text | {value, synonyms}]}, bands, context_boost}
 //! entities: {name: {kind: money | data_size | phone | digits | id_number | id_tail | date | month | time | datetime |
-//!   address | list | regex, ..}}
+//!   address | list | regex | crf, ..}}
 //! slots:    {name: {type, ask, reprompt, validate: {expr, say}, confirm, confirm_say, chunked, bias, dtmf, sensitive, keep,
 //!   max_tries}}
 //! actions:  {name: {http: {get | post} | grpc: {service, method}, timeout_ms, retries, filler, safe, requires, args, result, idempotency, mock}}
@@ -133,6 +133,7 @@ impl Bot {
             entry: entry.unwrap_or(0),
             listen: head.listen,
             intents: nlu.intents,
+            marked: nlu.marked,
             bands: nlu.bands,
             context_boost: nlu.context_boost,
             slots,

@@ -23,6 +23,8 @@ pub struct Bot {
     pub(crate) entry: usize,
     pub(crate) listen: Listen,
     pub(crate) intents: Vec<Intent>,
+    /// The examples that mark values, with their marks.
+    pub(crate) marked: Vec<String>,
     pub(crate) bands: BandSettings,
     pub(crate) context_boost: f32,
     pub(crate) slots: BTreeMap<String, Slot>,
@@ -56,6 +58,12 @@ impl Bot {
     /// The ids of its intents, in order of declaration.
     pub fn intents(&self) -> impl Iterator<Item = &str> {
         self.intents.iter().map(|intent| intent.id.as_str())
+    }
+
+    /// How many examples its intents have together.
+    #[must_use]
+    pub fn example_count(&self) -> usize {
+        self.intents.iter().map(|intent| intent.examples.len()).sum()
     }
 
     /// A hash of its files' content.

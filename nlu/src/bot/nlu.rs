@@ -4,6 +4,7 @@ use super::fault::Faults;
 use super::model::{BandSettings, Intent, ListEntry, RESERVED_INTENTS};
 use super::node::Data;
 use super::read::Item;
+use crate::tagger::unmark;
 use crate::value::Value;
 use std::collections::BTreeMap;
 
@@ -20,11 +21,19 @@ pub(crate) struct Nlu {
     pub lists: BTreeMap<String, Vec<ListEntry>>,
     pub bands: BandSettings,
     pub context_boost: f32,
+    /// The examples that mark values, with their marks.
+    pub marked: Vec<String>,
 }
 
 impl Default for Nlu {
     fn default() -> Self {
-        Self { intents: Vec::new(), lists: BTreeMap::new(), bands: BandSettings::default(), context_boost: 0.3 }
+        Self {
+            intents: Vec::new(),
+            lists: BTreeMap::new(),
+            bands: BandSettings::default(),
+            context_boost: 0.3,
+            marked: Vec::new(),
+        }
     }
 }
 
@@ -58,7 +67,7 @@ pub(crate) fn read(sections: &[Item<'_>], faults: &mut Faults) -> Nlu {
                 item.fault("is declared twice", "put all its examples in one place", faults);
                 continue;
             }
-            if let Some(intent) = intent(id, &item, &nlu.lists, faults) {
+            if let Some(intent) = intent(id, &item, &nlu.lists, &mut nlu.marked, faults) {
                 nlu.intents.push(intent);
             }
         }
@@ -124,7 +133,13 @@ fn bands(item: &Item<'_>, faults: &mut Faults) -> BandSettings {
     bands
 }
 
-fn intent(id: &str, item: &Item<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, faults: &mut Faults) -> Option<Intent> {
+fn intent(
+    id: &str,
+    item: &Item<'_>,
+    lists: &BTreeMap<String, Vec<ListEntry>>,
+    marked: &mut Vec<String>,
+    faults: &mut Faults,
+) -> Option<Intent> {
     let mut fields = item.fields(faults)?;
     let label = fields.take("label").and_then(|label| label.text(faults));
     let global = fields.take("global").and_then(|flag| flag.flag(faults)).unwrap_or(false);
@@ -133,7 +148,10 @@ fn intent(id: &str, item: &Item<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, f
         for example in list.items(faults) {
             let Some(text) = example.text(faults) else { continue };
             match expand(&text, lists) {
-                Ok(mut expanded) => examples.append(&mut expanded),
+                Ok(expanded) => {
+                    examples.extend(expanded.iter().map(|text| unmark(text)));
+                    marked.extend(expanded.into_iter().filter(|text| text.contains("](")));
+                }
                 Err(reason) => example.fault(reason, "declare the list under `nlu.lists`", faults),
             }
         }
@@ -147,13 +165,13 @@ fn intent(id: &str, item: &Item<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, f
     Some(Intent { id: id.to_owned(), label, examples, global })
 }
 
-/// Expands `${list}` and removes marks: `改成[五十九](plan_fee)的` -> `改成五十九的`.
+/// Expands `${list}`.
 fn expand(text: &str, lists: &BTreeMap<String, Vec<ListEntry>>) -> Result<Vec<String>, String> {
     let mut done = Vec::new();
     let mut open = vec![text.to_owned()];
     while let Some(text) = open.pop() {
         let Some(start) = text.find("${") else {
-            done.push(unmark(&text));
+            done.push(text);
             continue;
         };
         let end = text[start..].find('}').ok_or_else(|| "`${` without `}`".to_owned())? + start;
@@ -174,33 +192,18 @@ fn expand(text: &str, lists: &BTreeMap<String, Vec<ListEntry>>) -> Result<Vec<St
     Ok(done)
 }
 
-fn unmark(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('[') {
-        let Some(close) = rest[open..].find("](").map(|at| at + open) else { break };
-        let Some(end) = rest[close..].find(')').map(|at| at + close) else { break };
-        out.push_str(&rest[..open]);
-        out.push_str(&rest[open + 1..close]);
-        rest = &rest[end + 1..];
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_removed_and_lists_expanded() {
+    fn lists_are_expanded() {
         let entry = |value: &str, synonym: &str| ListEntry {
             value: Value::Text(value.into()),
             spoken: vec![value.into(), synonym.into()],
         };
         let lists =
             BTreeMap::from([("fee".to_owned(), vec![entry("五十九", "五十九块"), entry("一百二", "一百二的")])]);
-        assert_eq!(expand("改成[五十九](plan_fee)的", &lists), Ok(vec!["改成五十九的".to_owned()]));
         assert_eq!(expand("换${fee}", &lists).expect("expands").len(), 4);
         assert!(expand("换${fees}", &lists).expect_err("unknown").contains("did you mean `fee`"));
     }

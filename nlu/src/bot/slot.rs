@@ -7,12 +7,13 @@ use super::nlu::{list, scalar};
 use super::read::{Fields, Item};
 use super::template::Template;
 use crate::entity::{Bias, Kind};
+use crate::tagger::Tagged;
 use crate::utterance::Pronouncer;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use std::collections::BTreeMap;
 
 /// What a sentence can hold.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 14] = [
     "money",
     "data_size",
     "phone",
@@ -26,6 +27,7 @@ pub(crate) const KINDS: [&str; 13] = [
     "address",
     "list",
     "regex",
+    "crf",
 ];
 
 /// Any time will do to see whether words name a day or a time.
@@ -41,7 +43,7 @@ pub(crate) fn entities(
     let mut entities = BTreeMap::new();
     for section in sections {
         for (name, item) in section.entries(faults) {
-            if let Some(kind) = entity(&item, lists, faults) {
+            if let Some(kind) = entity(name, &item, lists, faults) {
                 entities.insert(name.to_owned(), kind);
             }
         }
@@ -49,11 +51,17 @@ pub(crate) fn entities(
     entities
 }
 
-fn entity(item: &Item<'_>, lists: &BTreeMap<String, Vec<ListEntry>>, faults: &mut Faults) -> Option<Kind> {
+fn entity(
+    entity: &str,
+    item: &Item<'_>,
+    lists: &BTreeMap<String, Vec<ListEntry>>,
+    faults: &mut Faults,
+) -> Option<Kind> {
     let mut fields = item.fields(faults)?;
     let kind_item = fields.need("kind", faults)?;
     let name = kind_item.text(faults)?;
     let kind = match name.as_str() {
+        "crf" => Some(Kind::Tagged(Tagged::new(entity))),
         "digits" => Some(digits(&mut fields, faults)),
         "id_tail" => Some(id_tail(&mut fields, faults)),
         "list" => list_kind(item, &mut fields, lists, faults),

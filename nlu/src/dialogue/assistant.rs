@@ -38,12 +38,12 @@ pub enum AssistantError {
 }
 
 impl Assistant {
-    /// Makes a bot ready to serve: trains its classifier or loads it from `cache`.
+    /// Makes a bot ready to serve: trains its classifier or loads it from `cache`, and its tagger.
     ///
     /// # Errors
     /// [`AssistantError::Backend`] when `backends` lacks an address that the bot's actions need.
     pub fn new(
-        bot: Bot,
+        mut bot: Bot,
         pronouncer: Pronouncer,
         cache: Option<&Path>,
         backends: &BTreeMap<String, String>,
@@ -51,6 +51,7 @@ impl Assistant {
         if let Some(missing) = bot.backends().iter().find(|name| !backends.contains_key(*name)) {
             return Err(AssistantError::Backend { bot: bot.id().to_owned(), backend: missing.clone() });
         }
+        bot.learn_tags(&pronouncer);
         let classifier = Classifier::load_or_train(&bot, &pronouncer, cache);
         if let Some(llm) = bot.llm.as_ref().filter(|llm| !backends.contains_key(&llm.backend)) {
             tracing::warn!(bot = bot.id(), backend = llm.backend, "no address for the language model: it is not asked");

@@ -3,6 +3,7 @@
 use super::digits::{Fit, Form};
 use super::list::ListMatcher;
 use super::pattern::Pattern;
+use crate::tagger::Tagged;
 use crate::value::Value;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use hualu_core::dialogue::{Expect, SayAs};
@@ -54,6 +55,8 @@ pub enum Kind {
     List(Arc<ListMatcher>),
     /// What a regular expression matches.
     Regex(Arc<Pattern>),
+    /// What a tagger has learnt to find from marked examples.
+    Tagged(Tagged),
 }
 
 impl Kind {
@@ -105,7 +108,7 @@ impl Kind {
             Self::Digits { .. } | Self::IdNumber | Self::IdTail { .. } => SayAs::Digits,
             Self::Date(_) | Self::Month(_) => SayAs::Date,
             Self::Time => SayAs::Time,
-            Self::DateTime(_) | Self::Address(_) | Self::List(_) | Self::Regex(_) => return None,
+            Self::DateTime(_) | Self::Address(_) | Self::List(_) | Self::Regex(_) | Self::Tagged(_) => return None,
         })
     }
 
@@ -118,7 +121,7 @@ impl Kind {
             Self::IdTail { len } => Expect::Digits { len_min: *len, len_max: *len },
             Self::Date(_) | Self::Month(_) | Self::Time | Self::DateTime(_) => Expect::Date,
             Self::List(_) | Self::Money => Expect::Choice,
-            Self::DataSize | Self::Address(_) | Self::Regex(_) => Expect::Free,
+            Self::DataSize | Self::Address(_) | Self::Regex(_) | Self::Tagged(_) => Expect::Free,
         }
     }
 

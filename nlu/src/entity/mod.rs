@@ -126,6 +126,8 @@ fn read(kind: &Kind, utterance: &Utterance, mode: Mode, by_sound: bool, now: Nai
         Kind::Address(regions) => address::find(utterance, mode, regions.as_deref()),
         Kind::List(matcher) => matcher.find(utterance, by_sound),
         Kind::Regex(pattern) => pattern.find(utterance),
+        Kind::Tagged(_) if by_sound => Vec::new(),
+        Kind::Tagged(tagged) => tagged.find(utterance),
         Kind::Phone | Kind::Digits { .. } | Kind::IdNumber | Kind::IdTail { .. } => Vec::new(),
     }
 }

@@ -159,7 +159,7 @@ fn count(units: &[u64], lens: RangeInclusive<usize>, seed: u64, grams: &mut Vec<
 }
 
 /// FNV-1a over words: stable between runs and builds, which the cache of trained models needs.
-fn hash(units: impl Iterator<Item = u64>, seed: u64) -> u64 {
+pub(crate) fn hash(units: impl Iterator<Item = u64>, seed: u64) -> u64 {
     let mix = |sum: u64, unit: u64| {
         let mixed = (sum ^ unit).wrapping_mul(0x0100_0000_01b3);
         mixed ^ (mixed >> 29)

@@ -13,6 +13,8 @@ mod training;
 pub use bands::{Band, Bands};
 pub use cache::CacheError;
 pub use confusion::{Judged, cross_validate};
+pub(crate) use features::hash;
+pub(crate) use svm::{draw, shuffle};
 
 use crate::bot::Bot;
 use crate::utterance::{Pronouncer, Utterance};

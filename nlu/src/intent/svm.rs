@@ -132,14 +132,19 @@ impl Problem<'_> {
 }
 
 /// Fisher-Yates with a xorshift generator: the same order in every run.
-fn shuffle(order: &mut [u32], random: &mut u64) {
+pub(crate) fn shuffle<T>(order: &mut [T], random: &mut u64) {
     for i in (1..order.len()).rev() {
-        *random ^= *random << 13;
-        *random ^= *random >> 7;
-        *random ^= *random << 17;
         #[expect(clippy::cast_possible_truncation, reason = "below the length")]
-        order.swap(i, (*random % (i as u64 + 1)) as usize);
+        order.swap(i, (draw(random) % (i as u64 + 1)) as usize);
     }
+}
+
+/// The next number of a xorshift generator, whose state is never zero.
+pub(crate) fn draw(random: &mut u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    *random
 }
 
 #[cfg(test)]
