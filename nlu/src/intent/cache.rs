@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Raised whenever features, training or this format change.
-const VERSION: &[u8; 8] = b"hualuic3";
+const VERSION: &[u8; 8] = b"hualuic4";
 /// A model that claims more is not one of ours.
 const COUNT_MAX: u32 = 64 << 20;
 

@@ -1,7 +1,7 @@
 //! Sparse features of an utterance: two groups of n-grams, sublinear tf-idf, each group of unit length.
 //!
 //! Mandarin is read as character 1-4-grams and toneless-pinyin 1-3-grams. A Latin script is read as word 1-2-grams and
-//! character 2-5-grams within words.
+//! pairs with a word left out between them, and character 2-5-grams within words.
 
 use crate::utterance::Utterance;
 use std::collections::HashMap;
@@ -133,7 +133,11 @@ fn latin(utterance: &Utterance) -> [Vec<u64>; 2] {
     let letters = |word: &[char]| word.iter().map(|c| u64::from(u32::from(*c))).collect::<Vec<_>>();
     let words: Vec<Vec<u64>> = words.filter(|word| !word.is_empty()).map(letters).collect();
     let mut grams = [Vec::with_capacity(2 * words.len()), Vec::with_capacity(5 * utterance.chars.len())];
-    count(&edged(words.iter().map(|word| hash(word.iter().copied(), 9))), WORD_GRAMS, 0x30, &mut grams[0]);
+    let sentence = edged(words.iter().map(|word| hash(word.iter().copied(), 9)));
+    count(&sentence, WORD_GRAMS, 0x30, &mut grams[0]);
+    // Of three words the outer two: what stands between is often a particle. Both edges around one word say nothing.
+    let pairs = sentence.windows(3).filter(|three| three[0] != START || three[2] != END);
+    grams[0].extend(pairs.map(|three| hash([three[0], three[2]].into_iter(), 0x38)));
     for word in words {
         count(&edged(word.into_iter()), LETTER_GRAMS, 0x40, &mut grams[1]);
     }
@@ -185,10 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_training_never_saw_has_no_features() {
+        let known = Script::Latin.grams(&utterance("hello"));
+        let vocabulary = Vocabulary::fit(Script::Latin, &[&known]);
+        assert_eq!(vocabulary.features(&utterance("quiz")), []);
+        assert!(!vocabulary.features(&utterance("hello")).is_empty());
+    }
+
+    #[test]
     fn words_are_told_from_their_letters_and_counted() {
         let [words, letters] = Script::Latin.grams(&utterance("pay pay pal"));
-        // pay, pal; start-pay, pay-pay, pay-pal, pal-end
-        assert_eq!(words.len(), 6);
+        // pay, pal; start-pay, pay-pay, pay-pal, pal-end; start.pay, pay.pal, pay.end
+        assert_eq!(words.len(), 9);
         assert!(words.iter().any(|(_, count)| *count == 2));
         // "_pay_" and "_pal_" share _p, pa, _pa.
         assert_eq!(letters.len(), 2 * 10 - 3);
