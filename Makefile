@@ -13,6 +13,7 @@ test-interop: onnxruntime ## SIPp, baresip and four processes against a running 
 bench: onnxruntime ## The benchmarks, printed as tables.
 	cargo build --release --locked -p hualu -p hualu-benches
 	target/release/hualu-benches
+	target/release/hualu-benches nlu
 	target/release/hualu-benches turn
 
 fmt:

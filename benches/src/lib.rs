@@ -2,6 +2,8 @@
 
 pub mod bot;
 pub mod caller;
+mod clock;
+pub mod nlu;
 pub mod proxy;
 pub mod sounds;
 pub mod table;

@@ -1,10 +1,11 @@
 //! Benchmarks of Hualu. `hualu-benches [CALLS]` prints start-up time, stages and memory beside response times;
-//! `hualu-benches turn` measures turn-taking. Both print Markdown.
+//! `hualu-benches turn` measures turn-taking, `hualu-benches nlu` understanding. All print Markdown.
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use hualu_benches::bot::{BotProcess, HOTLINE, Setup};
 use hualu_benches::caller::Caller;
+use hualu_benches::nlu;
 use hualu_benches::table::Quantiles;
 use hualu_benches::turn::{self, Options};
 use hualu_gateway::phone::{self, PhoneConfig, Script};
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Turn-taking: response times, cut-ins, interruptions, and what callers hear when engines fail.
     Turn(Options),
+    /// Understanding: public sets beside published figures, the bots' own sentences, misheard ones, and speed.
+    Nlu(nlu::Options),
 }
 
 #[tokio::main]
@@ -42,6 +45,7 @@ async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Turn(options)) => turn::run(&options).await,
+        Some(Command::Nlu(options)) => nlu::run(&options).await,
         None => calls(cli.calls).await,
     }
 }

@@ -40,7 +40,8 @@ impl Pronouncer {
     }
 
     /// How `text` sounds: syllables separated by spaces. What has none, as digits and signs, is left out.
-    pub(crate) fn pinyin(&self, text: &str) -> String {
+    #[must_use]
+    pub fn pinyin(&self, text: &str) -> String {
         let clean: String = text.chars().filter_map(normal).take(CHARS_MAX).collect();
         let mut syllables = self.syllables(&clean);
         syllables.retain(|syllable| !syllable.is_empty());
