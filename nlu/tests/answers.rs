@@ -145,6 +145,9 @@ fn words_that_trail_off_are_waited_for() {
     for text in unfinished {
         assert_eq!(Caller::of(LISTENS).sounds(text), Completeness::Unfinished, "{text}");
     }
+    for text in ["帮忙看看我", "你好我这边", "就是我上个月的"] {
+        assert_eq!(Caller::of(ERRANDS).sounds(text), Completeness::Unfinished, "{text}");
+    }
     for text in ["嗯", "对", "我想查一下话费", "话费帮我查一下", "等一下"] {
         assert_eq!(Caller::of(LISTENS).sounds(text), Completeness::Complete, "{text}");
     }

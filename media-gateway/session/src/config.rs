@@ -151,7 +151,7 @@ impl Default for TurnConfig {
             speech: HysteresisConfig::default(),
             pre_roll: ms(360),
             endpoint_complete: ms(200),
-            endpoint_unknown: ms(500),
+            endpoint_unknown: ms(1_000),
             utterance_max: ms(20_000),
             partial_stable: ms(100),
             barge_in_min: ms(280),

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_the_dialogue_says_decides() {
         assert_eq!(needed(Expect::Free, "查话费", Completeness::Complete), (200, EndpointReason::Complete));
-        assert_eq!(needed(Expect::Free, "查话费", Completeness::Unknown), (500, EndpointReason::Unknown));
+        assert_eq!(needed(Expect::Free, "查话费", Completeness::Unknown), (1_000, EndpointReason::Unknown));
         assert_eq!(needed(Expect::Free, "我想", Completeness::Unfinished), (2_000, EndpointReason::Unfinished));
         let phone = Expect::Digits { len_min: 11, len_max: 11 };
         assert_eq!(needed(phone, "算了", Completeness::Complete).0, 200, "an answer that is no number");
@@ -95,16 +95,16 @@ mod tests {
             2_000,
             "一 is a digit in 等一下 too: patience costs little"
         );
-        assert_eq!(needed(phone, "我不知道", Completeness::Unknown).0, 500);
+        assert_eq!(needed(phone, "我不知道", Completeness::Unknown).0, 1_000);
         let code = Expect::Digits { len_min: 4, len_max: 6 };
-        assert_eq!(needed(code, "一二三四五", Completeness::Unknown).0, 500, "long enough, but more may come");
+        assert_eq!(needed(code, "一二三四五", Completeness::Unknown).0, 1_000, "long enough, but more may come");
     }
 
     #[test]
     fn a_yes_or_no_needs_no_dialogue_to_be_whole() {
         for words in ["对", "不是", "好的", "嗯"] {
             assert_eq!(needed(Expect::YesNo, words, Completeness::Unknown).0, 200, "{words}");
-            assert_eq!(needed(Expect::Free, words, Completeness::Unknown).0, 500, "{words}");
+            assert_eq!(needed(Expect::Free, words, Completeness::Unknown).0, 1_000, "{words}");
         }
     }
 
@@ -115,13 +115,13 @@ mod tests {
             let silences = Silences::new(&TurnConfig::default(), &LatencyBudget::default(), pauses);
             [silences.complete, silences.unknown, silences.unfinished].map(|silence| silence.as_millis())
         };
-        assert_eq!(with(Pauses::default()), [200, 500, 2_000]);
-        assert_eq!(with(Pauses { unfinished: ms(4_000), ..Pauses::default() }), [200, 500, 4_000]);
+        assert_eq!(with(Pauses::default()), [200, 1_000, 2_000]);
+        assert_eq!(with(Pauses { unfinished: ms(4_000), ..Pauses::default() }), [200, 1_000, 4_000]);
         assert_eq!(
             with(Pauses { complete: ms(700), ..Pauses::default() }),
-            [700, 700, 2_000],
+            [700, 1_000, 2_000],
             "in order whatever is sent"
         );
-        assert_eq!(with(Pauses { unfinished: ms(60_000), ..Pauses::default() }), [200, 500, 10_000]);
+        assert_eq!(with(Pauses { unfinished: ms(60_000), ..Pauses::default() }), [200, 1_000, 10_000]);
     }
 }

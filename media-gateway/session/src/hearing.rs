@@ -15,6 +15,9 @@ use hualu_core::speech::{RecognizeCommand, RecognizeEvent};
 use hualu_core::{Activity, PcmFrame, Stage};
 use std::time::Duration;
 
+/// A prompt that was stopped waits so long at most for a sound to become words.
+const IDLE_MAX: Duration = Duration::from_millis(500);
+
 impl CallSession {
     pub(crate) fn on_packet(&mut self, datagram: &[u8]) {
         if self.receiver.push(self.now, datagram) {
@@ -155,10 +158,9 @@ impl CallSession {
         let idle = self.interrupted.as_ref().and_then(|_| self.idle_utterance());
         let (silence, reason) = match idle {
             Some(Idle::Backchannel | Idle::Echo) => (pauses.complete, EndpointReason::Idle),
-            Some(Idle::Unsure) => (pauses.unknown, EndpointReason::Idle),
-            Some(Idle::Noise | Idle::Background) | None => {
-                pauses.needed(self.asked.expect, words.text.reveal(), self.exchange.completeness())
-            }
+            Some(Idle::Unsure | Idle::Background) => (pauses.unknown.min(IDLE_MAX), EndpointReason::Idle),
+            Some(Idle::Noise) => (pauses.unknown.min(IDLE_MAX), EndpointReason::Unknown),
+            None => pauses.needed(self.asked.expect, words.text.reveal(), self.exchange.completeness()),
         };
         self.exchange.record.endpoint = Some(reason);
         let due = self.exchange.silent_since() + silence;

@@ -2,7 +2,7 @@
 
 use hualu_core::Stage;
 use hualu_core::dialogue::{Act, Ask, CallEvent, CallInput, Expect, Pauses};
-use hualu_session::{EndpointReason, Rung, TurnRecord};
+use hualu_session::{EndpointReason, Rung, TurnConfig, TurnRecord};
 use hualu_sim::{EchoBot, Network, Setup, Timed, World, acts, say};
 use std::time::Duration;
 
@@ -24,9 +24,10 @@ fn complete_words_wait_200_ms() {
 }
 
 #[test]
-fn words_that_nobody_can_judge_wait_500_ms() {
-    let record = turn_after(&mut World::new(1), "查流量");
-    assert_eq!((record.endpoint, waited(&record)), (Some(EndpointReason::Unknown), 500));
+fn words_that_nobody_can_judge_wait_a_second() {
+    let setup = Setup { turn: TurnConfig::default(), ..Setup::new(1) };
+    let record = turn_after(&mut World::with(setup, EchoBot::default()), "查流量");
+    assert_eq!((record.endpoint, waited(&record)), (Some(EndpointReason::Unknown), 1_000));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use hualu_core::{CallId, LatencyBudget};
 use hualu_session::{Clip, Law, MediaParams, Menu, Prompts, SessionConfig, TurnConfig};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a test may change before the call begins.
 #[derive(Clone, Debug)]
@@ -27,7 +28,9 @@ impl Setup {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         // Loudness is the alphabet here, so that nobody is far away for being quiet.
-        let turn = TurnConfig { far_share: 0.0, ..TurnConfig::default() };
+        // Half of the usual patience with words that nobody can judge keeps thousands of calls short.
+        let endpoint_unknown = Duration::from_millis(500);
+        let turn = TurnConfig { far_share: 0.0, endpoint_unknown, ..TurnConfig::default() };
         Self { seed, budget: LatencyBudget::default(), turn, record: false, menu: None }
     }
 

@@ -45,7 +45,9 @@ pub(super) fn of(scope: &StateScope<'_>, heard: &Interpretation, best: &Utteranc
         }
         Command::Start { .. } => Completeness::Complete,
         Command::Unknown { .. } if waits_for_digits(scope) && has_digit(best) => Completeness::Unfinished,
-        Command::Unknown { .. } | Command::Clarify(_) if ends_with_half_noun(best) || names_no_object(best) => {
+        Command::Unknown { .. } | Command::Clarify(_)
+            if ends_with_half_noun(best) || names_no_object(best) || ends_with_somebody(best) =>
+        {
             Completeness::Unfinished
         }
         Command::Clarify(_) | Command::Unknown { .. } | Command::Faq(_) => {
@@ -69,6 +71,14 @@ fn trails_off(best: &Utterance) -> bool {
     DANGLING.split(' ').any(|word| is_end(word) && (text == word || !text.ends_with("一下")))
 }
 
+/// 帮忙看看我, 你好我这边: who or where, and what of it is still to come.
+fn ends_with_somebody(best: &Utterance) -> bool {
+    let text = best.text();
+    ["我", "我们", "我这边", "我那边", "我这儿", "我这里", "我家里", "我妈", "我爸"]
+        .iter()
+        .any(|word| text.ends_with(word))
+}
+
 /// 麻烦你给我查一下: what is to be looked up is still to come.
 fn names_no_object(best: &Utterance) -> bool {
     let text = best.text();
@@ -77,7 +87,8 @@ fn names_no_object(best: &Utterance) -> bool {
 
 /// 你们那个宽带的: something is to follow that is the caller's, unless it ends a 是…的.
 fn ends_with_half_noun(best: &Utterance) -> bool {
-    best.chars.last() == Some(&'的') && !best.chars.contains(&'是')
+    // 就是 only hesitates.
+    best.chars.last() == Some(&'的') && !best.text().replace("就是", "").contains('是')
 }
 
 /// A number that may go on is whole when the bot's own rule accepts it: 五十九 of 五十(九).
