@@ -15,6 +15,9 @@ const MORE_THAN_A_PAUSE: Duration = Duration::from_millis(100);
 /// After so long a prompt that was not resumed is not going to be.
 const RESUMED_WITHIN: Duration = Duration::from_secs(4);
 
+/// So much voice of a prompt that is not heard where it should be is a stop, and no packet that came late.
+const LOST: Duration = Duration::from_millis(100);
+
 /// A prompt that is so much later than undisturbed has said a part of it again.
 const REPEATED: Duration = Duration::from_millis(200);
 
@@ -63,6 +66,8 @@ pub struct Prompt {
     probe: Vec<i16>,
     /// When that is heard, from the beginning of the prompt.
     probe_after: Duration,
+    /// Its voice, from its beginning.
+    voice: Vec<(Duration, Duration)>,
 }
 
 impl Prompt {
@@ -81,7 +86,10 @@ impl Prompt {
         let at = (from..from + 4 * PROBE).step_by(PROBE / 4).max_by(|a, b| energy(*a).total_cmp(&energy(*b)))?;
         let probe = line.bot.get(at..at + PROBE)?.to_vec();
         let silent = SILENT.max(pause + MORE_THAN_A_PAUSE);
-        let mut prompt = Self { len: end.to.saturating_sub(first.from), silent, probe, probe_after: Duration::ZERO };
+        let since = |at: Duration| at.saturating_sub(first.from);
+        let parts = line.heard_voice.iter().take_while(|voice| voice.from <= end.from);
+        let voice = parts.map(|voice| (since(voice.from), since(voice.to))).collect();
+        let mut prompt = Self { len: since(end.to), silent, probe, probe_after: Duration::ZERO, voice };
         prompt.probe_after = prompt.probe_heard(line)?.saturating_sub(first.from);
         Some(prompt)
     }
@@ -99,6 +107,12 @@ impl Prompt {
         line.heard_voice.get(after.saturating_sub(1)).map(|heard| heard.from)
     }
 
+    /// How much of its voice lies between two times from its beginning.
+    fn voice_between(&self, from: Duration, to: Duration) -> Duration {
+        let part = |(begin, end): &(Duration, Duration)| (*end).min(to).saturating_sub((*begin).max(from));
+        self.voice.iter().map(part).sum()
+    }
+
     /// First voiced sample of clip `n` to the last sample of the prompt before it fell silent, with which the call began.
     /// `None` when it was played to its end, or went on after all.
     #[must_use]
@@ -109,9 +123,13 @@ impl Prompt {
         }
         let before = line.heard_voice.partition_point(|heard| heard.from <= spoke).checked_sub(1)?;
         let heard = line.heard_voice.get(before..)?;
-        let stop = heard.windows(2).find(|pair| silence(&pair[0], &pair[1]) >= self.silent).map(|pair| pair[0].to);
+        // It is silent where it would have been heard; its own pauses are no stop, and a reply may follow at once.
+        let began = line.heard_voice.first()?.from;
+        let since = |at: Duration| at.saturating_sub(began);
+        let lost = |pair: &&[Voiced]| self.voice_between(since(pair[0].to), since(pair[1].from)) >= LOST;
+        let stop = heard.windows(2).find(lost).map(|pair| pair[0].to);
         let stop = stop.or(heard.last().map(|last| last.to))?;
-        let end = line.heard_voice.first()?.from + self.len;
+        let end = began + self.len;
         (stop + NEARLY_OVER < end).then(|| stop.saturating_sub(spoke))
     }
 

@@ -67,6 +67,15 @@ fn a_barge_in_is_timed_from_the_first_voice_to_the_last_of_the_prompt() {
 }
 
 #[test]
+fn a_reply_that_follows_a_stop_at_once_does_not_hide_it() {
+    let line = call(&[(2_000, 2_500)], &[(100, 2_240), (2_540, 2_900), (6_400, 7_500)], &[2_000], 8_000);
+    assert_eq!(prompt().stopped_after(&line, 0), Some(ms(239)));
+    // A pause of the prompt's own is none.
+    let line = call(&[(2_800, 3_300)], &[(100, 3_000), (3_200, 3_420), (6_400, 7_500)], &[2_800], 8_000);
+    assert_eq!(prompt().stopped_after(&line, 0), Some(ms(619)));
+}
+
+#[test]
 fn a_prompt_that_was_heard_to_its_end_was_not_stopped() {
     let line = call(&[(2_000, 3_000)], &[(100, 3_000), (3_200, 6_100)], &[2_000], 8_000);
     assert_eq!(prompt().stopped_after(&line, 0), None);
