@@ -2,7 +2,6 @@
 
 pub mod bot;
 pub mod caller;
-mod clock;
 pub mod nlu;
 pub mod proxy;
 pub mod sounds;

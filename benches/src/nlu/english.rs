@@ -1,8 +1,8 @@
 //! Public English sets, whose test files other systems were measured on.
 
 use super::sets::{self, Pairs};
-use crate::clock;
 use anyhow::Context;
+use hualu_gateway::clock;
 use hualu_nlu::intent::{Bands, Classifier, Scored, accuracy_left_out};
 use hualu_nlu::utterance::Pronouncer;
 use std::path::Path;

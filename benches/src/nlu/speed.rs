@@ -1,10 +1,10 @@
 //! How long a bot takes to start, and the service to answer a hundred conversations at once.
 
-use crate::clock;
 use crate::table::Quantiles;
 use anyhow::{Context, bail};
 use hualu_core::dialogue::{Act, CallEvent, CallInput, CallStarted, Hypothesis, TurnAct};
 use hualu_core::{CallId, Pii, TurnId};
+use hualu_gateway::clock;
 use hualu_nlu::backend_mock;
 use hualu_nlu::bot::Bot;
 use hualu_nlu::intent::Classifier;

@@ -1,4 +1,4 @@
-//! Whether a piece of sound has a pitch: vowels do; coughs, keyboards and hiss do not.
+//! Whether a piece of sound has a pitch and overtones: vowels do; coughs, keyboards, hiss and line tones do not.
 //!
 //! Normalised autocorrelation over the lags of human voices (Boersma 1993 describes the measure), after pre-emphasis, so that a
 //! thump below the telephone band is no voice.
@@ -48,12 +48,31 @@ fn fill(part: &mut [f32], frame: &PcmFrame) {
     }
 }
 
+/// A tone is foretold from two samples before it (a sine is a second-order recurrence) but for this share of its power.
+const TONE: f32 = 0.005;
+
+/// Whether one sine makes up the sound: a dial tone, a modem. The prediction error is that of Levinson's recursion.
+fn is_tone(last: &[f32], own: f32) -> bool {
+    let lagged = |lag: usize| {
+        let (late, early) = (last.get(lag..).unwrap_or_default(), last.get(..last.len() - lag).unwrap_or_default());
+        let sum: f32 = late.iter().zip(early).map(|(a, b)| a * b).sum();
+        sum / own * last.len() as f32 / late.len().max(1) as f32
+    };
+    let (one, two) = (lagged(1), lagged(2));
+    let left = 1.0 - one * one;
+    if left <= TONE {
+        return true;
+    }
+    let reflection = (two - one * one) / left;
+    left * (1.0 - reflection * reflection) < TONE
+}
+
 /// Whether the end of `wave` is like what was one period before it, at any lag.
 fn repeats(wave: &[f32]) -> bool {
     let from = wave.len().saturating_sub(WINDOW);
     let last = wave.get(from..).unwrap_or_default();
     let own = dot(last, last);
-    if own < QUIET * WINDOW as f32 {
+    if own < QUIET * WINDOW as f32 || is_tone(last, own) {
         return false;
     }
     LAGS.into_iter().any(|lag| {
@@ -109,6 +128,10 @@ mod tests {
                 assert!(is_pitched(frames(rate, vowel(pitch)).iter()), "{pitch} Hz at {rate:?}");
             }
             assert!(!is_pitched(frames(rate, noise).iter()), "noise at {rate:?}");
+            for tone in [110.0, 440.0, 1_000.0, 2_100.0] {
+                let sine = |t: f32| 3_000.0 * (TAU * tone * t).sin();
+                assert!(!is_pitched(frames(rate, sine).iter()), "a tone of {tone} Hz at {rate:?}");
+            }
             assert!(!is_pitched(frames(rate, |_| 0.0).iter()), "silence");
             assert!(!is_pitched(frames(rate, |_| 8.0).iter()), "A-law's silence");
         }

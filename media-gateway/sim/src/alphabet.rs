@@ -57,7 +57,8 @@ impl Alphabet {
                 return std::array::from_fn(|_| if self.is_up() { level } else { -level });
             }
         };
-        std::array::from_fn(|at| if at % 2 == 0 { level } else { -level })
+        // A pitch of 400 Hz with overtones, as a voice has.
+        std::array::from_fn(|at| if at % 20 < 7 { level } else { -level })
     }
 
     /// The next bit of a noise: xorshift (Marsaglia 2003).
