@@ -30,6 +30,8 @@ pub(crate) struct Ears {
     loudness: (f32, u32),
     /// How loud the caller's own words were, as a mean square.
     caller: Option<f32>,
+    /// Which of the latest frames have a pitch, a bit for each, the newest the lowest.
+    pitched: u64,
 }
 
 impl Ears {
@@ -48,6 +50,7 @@ impl Ears {
             fresh: 0,
             loudness: (0.0, 0),
             caller: None,
+            pitched: 0,
         }
     }
 
@@ -97,16 +100,32 @@ impl Ears {
         self.voiced
     }
 
-    /// Whether the newest frame has a pitch.
-    pub(crate) fn is_pitched(&self) -> bool {
-        pitch::is_pitched(self.kept.iter())
+    /// Looks whether the frame just heard has a pitch, if it was heard as `activity`; at an onset also at those that led to
+    /// it. To be called once for each frame, for it costs more than all else that is done for a packet.
+    pub(crate) fn mark_pitch(&mut self, activity: Activity) {
+        let new = match activity {
+            Activity::Started => {
+                self.pitched = 0;
+                frames(self.config.onset_window)
+            }
+            Activity::Voiced | Activity::Pausing(_) => 1,
+            Activity::Silence => 0,
+        };
+        let len = self.kept.len();
+        for at in len.saturating_sub(new)..len {
+            self.pitched = (self.pitched << 1) | u64::from(pitch::is_pitched(self.kept.range(..=at)));
+        }
+    }
+
+    /// Whether the newest frame of the present speech has a pitch.
+    pub(crate) const fn is_pitched(&self) -> bool {
+        self.pitched & 1 == 1
     }
 
     /// How much has a pitch of the latest frames, so many as an onset is looked for in.
     pub(crate) fn pitched_lately(&self) -> Duration {
-        let len = self.kept.len();
-        let onset = len.saturating_sub(frames(self.config.onset_window))..len;
-        onset.filter(|at| pitch::is_pitched(self.kept.range(..=*at))).map(|_| PcmFrame::DURATION).sum()
+        let window = frames(self.config.onset_window).min(63);
+        PcmFrame::DURATION * (self.pitched & ((1 << window) - 1)).count_ones()
     }
 
     /// The present speech was the caller's own: whoever is much quieter from now on is somebody else in the room.
@@ -163,4 +182,62 @@ fn mean_square(frame: &PcmFrame) -> f32 {
 
 fn frames(duration: Duration) -> usize {
     (duration.as_millis() / PcmFrame::DURATION.as_millis()) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hualu_core::SampleRate;
+    use std::f32::consts::TAU;
+
+    /// Hears whatever is loud as voice.
+    struct Loud;
+
+    impl VoiceActivity for Loud {
+        fn score(&mut self, frame: &PcmFrame) -> f32 {
+            f32::from(u8::from(mean_square(frame) > 10_000.0))
+        }
+    }
+
+    /// Frame `n` of a sound: a vowel's buzz, hiss, or silence.
+    fn frame(n: usize, kind: char) -> PcmFrame {
+        let sample = |k: usize| {
+            let t = (n * 160 + k) as f32 / 8_000.0;
+            let buzz: f32 = (1..20).map(|k| 3_000.0 / k as f32 * (TAU * 120.0 * k as f32 * t).sin()).sum();
+            let mut bits = t.to_bits().wrapping_mul(0x9E37_79B9);
+            bits = (bits ^ (bits >> 15)).wrapping_mul(0x85EB_CA6B);
+            match kind {
+                'v' => buzz as i16,
+                'h' => ((bits ^ (bits >> 13)) >> 16) as i16 / 4,
+                _ => 0,
+            }
+        };
+        PcmFrame::new(&(0..160).map(sample).collect::<Vec<_>>(), SampleRate::HZ_8000).expect("fits")
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "virtual time needs one instant to count from")]
+    fn the_count_of_pitched_frames_is_what_looking_at_each_of_them_gives() {
+        let config = HysteresisConfig::default();
+        let window = frames(config.onset_window);
+        let (mut now, mut ears) = (Instant::now(), Ears::new(config, Box::new(Loud)));
+        let mut seen = [false; 9];
+        for (n, kind) in "....hhhhvvvvvvvvvvhhvvhh......hvhvvvvv......hhhhhhhhhh".chars().enumerate() {
+            now += PcmFrame::DURATION;
+            let activity = ears.hear(now, &frame(n, kind));
+            ears.mark_pitch(activity);
+            if !ears.is_speaking() {
+                continue;
+            }
+            let len = ears.kept.len();
+            let each = (len - window..len).filter(|at| pitch::is_pitched(ears.kept.range(..=*at))).count();
+            assert_eq!(ears.pitched_lately(), PcmFrame::DURATION * each as u32, "frame {n}");
+            assert_eq!(ears.is_pitched(), pitch::is_pitched(ears.kept.iter()), "frame {n}");
+            seen[each] = true;
+            if matches!(activity, Activity::Pausing(pause) if pause >= PcmFrame::DURATION * 5) {
+                ears.dismiss();
+            }
+        }
+        assert!(seen[0] && seen[3] && seen[8], "{seen:?}");
+    }
 }

@@ -44,6 +44,7 @@ impl CallSession {
         }
         let activity = self.ears.hear(self.now, frame);
         if !self.open {
+            self.ears.mark_pitch(activity);
             self.hear_probe(frame, activity, behind);
             // Speech that is too short to count is forgotten once it pauses.
             if matches!(activity, Activity::Pausing(pause) if pause >= self.config.turn.barge_in_gap) {

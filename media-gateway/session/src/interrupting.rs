@@ -100,8 +100,7 @@ impl CallSession {
         if matches!(activity, Activity::Started | Activity::Voiced) {
             probe.last_voiced = now;
             probe.voiced += PcmFrame::DURATION;
-            // Once there is enough of it, it is not counted on: it costs more than all else that is done for a packet.
-            if probe.pitched < self.config.turn.pitched_min && self.ears.is_pitched() {
+            if self.ears.is_pitched() {
                 probe.pitched += PcmFrame::DURATION;
             }
             probe.behind = behind;
