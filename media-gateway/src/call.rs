@@ -11,6 +11,7 @@ use hualu_session::{EndReason, Input, Key, SessionEvent, Termination};
 use hualu_sip::sdp::SessionDescription;
 use hualu_sip::{CallLeg, EndedBy, LegEvent, Reoffer, TransferOutcome};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +22,8 @@ const TRANSFER_MAX: Duration = Duration::from_secs(30);
 /// What a call's task works with.
 pub(crate) struct CallTask {
     pub id: CallId,
+    /// The host that the INVITE came from.
+    pub source: IpAddr,
     pub leg: CallLeg,
     pub leg_events: mpsc::Receiver<LegEvent>,
     pub port: CallPort,
@@ -93,8 +96,13 @@ impl CallTask {
                     self.port.input(Input::Key(key)).await;
                 }
             }
-            // The answer to an offer of ours, when a re-INVITE had none.
-            Some(LegEvent::Established { answer: Some(answer) }) => self.answered(&answer).await,
+            Some(LegEvent::Established { answer }) => {
+                self.acknowledged().await;
+                // The answer to an offer of ours, when a re-INVITE had none.
+                if let Some(answer) = answer {
+                    self.answered(&answer).await;
+                }
+            }
             Some(LegEvent::Ended(ended)) => {
                 tracing::debug!(call = %self.id, by = ?ended.by, code = ended.code, "dialog ended");
                 let reason = match ended.by {
@@ -131,6 +139,13 @@ impl CallTask {
                 tracing::info!(call = %self.id, %error, "offer refused");
                 reoffer.reject(488).await;
             }
+        }
+    }
+
+    /// An ACK came, which takes the tag that our 200 told to `source`: whoever is there wants this call.
+    pub async fn acknowledged(&self) {
+        if self.media.remote.ip() == self.source {
+            self.port.shard.send_async(Command::Consent(self.port.key)).await;
         }
     }
 

@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::engines::Engines;
 use crate::events::EventSender;
 use crate::listener::Door;
+use crate::negotiation::OwnPorts;
 use crate::ports::Ports;
 use crate::prompts::{RETRY_FIRST, Shelf};
 use crate::recorder::Recorder;
@@ -130,6 +131,10 @@ impl Gateway {
         });
         let door = Arc::new(Door {
             ports: Ports::new(config.media.bind, config.media.port_min, config.media.port_max),
+            own_ports: OwnPorts {
+                signalling: [sip.udp_address(), sip.tcp_address()].map(|address| address.map(|bound| bound.port())),
+                media: (config.media.port_min, config.media.port_max),
+            },
             transfer: Arc::new(config.transfer.clone()),
             config,
             engines,

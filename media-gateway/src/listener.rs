@@ -8,10 +8,11 @@ use crate::events::{EventSender, GatewayEvent};
 use crate::fault;
 use crate::media_call::NewCall;
 use crate::metrics;
+use crate::negotiation::OwnPorts;
 use crate::ports::Ports;
 use crate::prompts::Shelf;
 use crate::recorder::Recorder;
-use crate::setup::{DRAINING, FULL, Prepared, Refusal, refuse};
+use crate::setup::{DRAINING, FULL, Prepared, Proposal, Refusal, refuse};
 use crate::shard::{CallKey, Command, ShardHandle};
 use hualu_asr::vad::{Mode, WebrtcVad};
 use hualu_core::{CallId, VoiceActivity};
@@ -37,6 +38,7 @@ pub(crate) struct Door {
     pub engines: Engines,
     pub shards: Vec<ShardHandle>,
     pub ports: Ports,
+    pub own_ports: OwnPorts,
     pub prompts: Shelf,
     pub recorder: Option<Arc<Recorder>>,
     pub events: EventSender,
@@ -147,6 +149,8 @@ impl Door {
         metrics::call_started();
         let (caller, called) = (started.caller.clone(), started.called.clone());
         self.events.send(GatewayEvent::Started { call: id.clone(), caller, called });
+        // The answer to an offer of ours came in the ACK.
+        let acknowledged = matches!(media, Proposal::Offered(_));
         let agreed = match media.settle(&mut call.events).await {
             Ok(agreed) => agreed,
             Err(error) => {
@@ -171,6 +175,7 @@ impl Door {
         tracing::info!(call = %id, "call starts");
         let task = CallTask {
             id: id.clone(),
+            source: call.source.ip(),
             leg: call.leg,
             leg_events: call.events,
             port,
@@ -182,6 +187,9 @@ impl Door {
             media: agreed,
             transfer: Arc::clone(&self.transfer),
         };
+        if acknowledged {
+            task.acknowledged().await;
+        }
         Some(task.run().await)
     }
 
@@ -257,6 +265,7 @@ mod tests {
         let (prepared, _) = prompts::prepare(&engines.voice, None, None).await;
         Arc::new(Door {
             ports: Ports::new(Ipv4Addr::LOCALHOST.into(), 16_520, 16_523),
+            own_ports: OwnPorts::default(),
             transfer: Arc::default(),
             config,
             engines,
@@ -293,7 +302,7 @@ mod tests {
         let (bot, mut calls) = stack().await;
         let (caller, _none) = stack().await;
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 16_530));
-        let offer = crate::negotiation::offer(local).offer;
+        let offer = crate::negotiation::offer(local, OwnPorts::default()).offer;
         let to = format!("sip:10086@{}", bot.udp_address().expect("udp is on"));
         let from = "13800138000".to_owned().into();
         let dial = Dial { to: to.into(), from, offer: offer.clone(), headers: Vec::new(), via: None };

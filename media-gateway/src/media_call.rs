@@ -8,7 +8,6 @@ use hualu_core::speech::RecognizeCommand;
 use hualu_core::{CallId, Stage, TurnId, VoiceActivity};
 use hualu_rtp::SourceLatch;
 use hualu_session::{CallSession, EndReason, Failure, Input, Output, SessionConfig, SessionEvent, Termination};
-use mio::net::UdpSocket;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -52,8 +51,7 @@ pub(crate) enum Order {
 pub(crate) struct MediaCall {
     id: CallId,
     session: CallSession,
-    rtp: UdpSocket,
-    control: UdpSocket,
+    ports: PortPair,
     /// Whose RTP is taken and where ours goes: a stranger's packets never reach the call.
     source: SourceLatch,
     recognizer: Recognizer,
@@ -67,12 +65,12 @@ impl MediaCall {
     pub fn new(now: Instant, new: NewCall) -> Self {
         let id = new.config.call.clone();
         let session = CallSession::new(now, new.config, (new.vad)());
-        let (rtp, control) = new.ports.into_sockets();
+        let mut ports = new.ports;
+        ports.used_by(new.remote.ip());
         Self {
             id,
             session,
-            rtp,
-            control,
+            ports,
             source: SourceLatch::new(new.remote),
             recognizer: new.recognizer,
             turn: TurnId::default(),
@@ -86,13 +84,19 @@ impl MediaCall {
         &self.id
     }
 
-    pub const fn sockets(&mut self) -> (&mut UdpSocket, &mut UdpSocket) {
-        (&mut self.rtp, &mut self.control)
+    pub const fn ports(&mut self) -> &mut PortPair {
+        &mut self.ports
     }
 
-    /// The peer receives elsewhere from now on; what was learnt holds no longer.
-    pub const fn redirect(&mut self, remote: SocketAddr) {
+    /// The peer says where it receives from now on.
+    pub fn redirect(&mut self, remote: SocketAddr) {
         self.source.signal(remote);
+        self.ports.used_by(remote.ip());
+    }
+
+    /// The peer's host has shown by its signalling that it wants our packets.
+    pub const fn consent(&mut self) {
+        self.source.consent();
     }
 
     /// Ends the call from outside its session.
@@ -104,7 +108,7 @@ impl MediaCall {
     pub fn read(&mut self, buffer: &mut [u8], max: usize) -> bool {
         let mut more = false;
         for _ in 0..max {
-            match self.rtp.recv_from(buffer) {
+            match self.ports.receive(buffer) {
                 Ok((len, from)) => {
                     more = true;
                     let packet = buffer.get(..len).unwrap_or(&[]);
@@ -124,7 +128,7 @@ impl MediaCall {
         }
         let mut more_control = false;
         for _ in 0..max {
-            let Ok((len, from)) = self.control.recv_from(buffer) else {
+            let Ok((len, from)) = self.ports.receive_control(buffer) else {
                 more_control = false;
                 break;
             };
@@ -132,7 +136,10 @@ impl MediaCall {
             let packet = buffer.get(..len).unwrap_or(&[]);
             if from.ip() != self.source.remote().ip() {
                 metrics::stranger_packet();
-            } else if self.input(crate::clock::now(), Input::Control(packet)).is_none() {
+                continue;
+            }
+            self.source.consent();
+            if self.input(crate::clock::now(), Input::Control(packet)).is_none() {
                 return false;
             }
         }
@@ -161,8 +168,8 @@ impl MediaCall {
                     }
                     None => return self.ended.is_some().then_some(due),
                 },
-                Output::Transmit(datagram) => self.transmit(datagram.as_bytes()),
-                Output::TransmitControl(datagram) => self.transmit_control(datagram.as_bytes()),
+                Output::Transmit(datagram) => self.transmit(now, datagram.as_bytes()),
+                Output::TransmitControl(datagram) => self.transmit_control(now, datagram.as_bytes()),
                 Output::Record(frame) => {
                     if let Some(recorder) = &mut self.recorder {
                         recorder.push(frame);
@@ -220,22 +227,24 @@ impl MediaCall {
         Some(failed(Stage::Asr, self.turn, reason))
     }
 
-    fn transmit(&self, packet: &[u8]) {
-        let remote = self.source.remote();
-        if let Err(error) = self.rtp.send_to(packet, remote) {
+    fn transmit(&mut self, now: Instant, packet: &[u8]) {
+        let Some(remote) = self.source.destination(now) else { return metrics::withheld_packet() };
+        if let Err(error) = self.ports.send(packet, remote) {
             count_socket_error(&error);
         }
     }
 
-    fn transmit_control(&self, packet: &[u8]) {
-        let mut remote = self.source.remote();
+    fn transmit_control(&mut self, now: Instant, packet: &[u8]) {
+        let Some(mut remote) = self.source.destination(now) else { return metrics::withheld_packet() };
         remote.set_port(remote.port().saturating_add(1));
-        if let Err(error) = self.control.send_to(packet, remote) {
+        if let Err(error) = self.ports.send_control(packet, remote) {
             count_socket_error(&error);
         }
     }
 
     fn end(&mut self, termination: Termination) {
+        // Behind a translator the peer is not where it signalled.
+        self.ports.used_by(self.source.remote().ip());
         if let Some(ended) = self.ended.take() {
             // The task is gone only when the whole gateway is.
             let _ = ended.send(termination);

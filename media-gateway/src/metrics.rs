@@ -29,7 +29,7 @@ pub fn describe() {
     describe_counter!("hualu_socket_errors_total", "Errors of media sockets");
     describe_counter!(
         "hualu_rtp_packets_total",
-        "Packets by direction and outcome; strangers' at once, the others of a call when it ends"
+        "Packets by direction and outcome; strangers' and withheld ones at once, the others of a call when it ends"
     );
     describe_gauge!("hualu_trunk_registered", "1 while the trunk holds our registration, by configured trunk");
     describe_counter!("hualu_trunk_registrations_total", "Registrations that came to an outcome, by trunk and outcome");
@@ -77,6 +77,11 @@ pub(crate) fn socket_error() {
 
 pub(crate) fn stranger_packet() {
     counter!("hualu_rtp_packets_total", "direction" => "in", "outcome" => "stranger").increment(1);
+}
+
+/// A packet that was not sent, because nothing ever came from where it would have gone.
+pub(crate) fn withheld_packet() {
+    counter!("hualu_rtp_packets_total", "direction" => "out", "outcome" => "withheld").increment(1);
 }
 
 pub(crate) fn recording_failed() {

@@ -1,5 +1,6 @@
 //! What a call needs before it can be answered: an agreement on media, a port pair, a recognition stream.
 
+use crate::clock;
 use crate::config::TurnSettings;
 use crate::engines::{CallPort, RecognizerSource};
 use crate::listener::Door;
@@ -77,15 +78,15 @@ impl Proposal {
 
 impl Door {
     pub(crate) fn prepare(&self, call: &Incoming, id: &CallId, port: &CallPort) -> Result<Prepared, Refusal> {
-        let ports = self.ports.take().map_err(|error| {
+        let ports = self.ports.take(clock::now()).map_err(|error| {
             tracing::warn!(%error, "no port pair");
             NO_PORTS
         })?;
         let local = SocketAddr::new(self.public_address(call.source), ports.port());
         let media = match &call.offer {
-            None => Proposal::Offered(Box::new(negotiation::offer(local))),
+            None => Proposal::Offered(Box::new(negotiation::offer(local, self.own_ports))),
             Some(offer) => {
-                let agreed = negotiation::answer(offer, local).map_err(|error| {
+                let agreed = negotiation::answer(offer, local, self.own_ports).map_err(|error| {
                     tracing::info!(call = %id, %error, "offer refused");
                     NO_CODEC
                 })?;

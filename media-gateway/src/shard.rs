@@ -10,7 +10,7 @@ use crate::media_call::{MediaCall, NewCall};
 use crate::metrics;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 use hualu_session::Input;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Input(CallKey, Input<'static>),
     /// The peer's media address changed (re-INVITE).
     Redirect(CallKey, std::net::SocketAddr),
+    /// The peer's host wants our packets: it acknowledged the call.
+    Consent(CallKey),
     Stop,
 }
 
@@ -197,6 +199,10 @@ impl Loop {
                     call.redirect(remote);
                     Some(now)
                 }),
+                Ok(Command::Consent(key)) => self.with_call(key, |call, now| {
+                    call.consent();
+                    Some(now)
+                }),
             }
         }
         true
@@ -206,13 +212,8 @@ impl Loop {
         let id = new.config.call.clone();
         // A panic drops the call's way to say how it ended, by which its task knows.
         let Some(mut call) = guarded(&id, || MediaCall::new(clock::now(), new)) else { return };
-        let (rtp, control) = call.sockets();
-        let tokens = (Token(key.0 as usize * 2), Token(key.0 as usize * 2 + 1));
-        let registered = self
-            .poll
-            .registry()
-            .register(rtp, tokens.0, Interest::READABLE)
-            .and_then(|()| self.poll.registry().register(control, tokens.1, Interest::READABLE));
+        let tokens = [Token(key.0 as usize * 2), Token(key.0 as usize * 2 + 1)];
+        let registered = call.ports().watch(self.poll.registry(), tokens);
         if let Err(error) = registered {
             tracing::error!(%error, "media sockets cannot be watched");
             call.fail();
@@ -261,12 +262,10 @@ impl Loop {
     }
 
     fn remove(&mut self, key: CallKey) {
-        if let Some(mut slot) = self.calls.remove(&key) {
-            let (rtp, control) = slot.call.sockets();
-            let gone = self.poll.registry().deregister(rtp).and(self.poll.registry().deregister(control));
-            if let Err(error) = gone {
-                tracing::warn!(%error, "media sockets were not watched");
-            }
+        if let Some(mut slot) = self.calls.remove(&key)
+            && let Err(error) = slot.call.ports().unwatch(self.poll.registry())
+        {
+            tracing::warn!(%error, "media sockets were not watched");
         }
         self.count.store(self.calls.len(), Ordering::Relaxed);
     }
@@ -355,9 +354,9 @@ mod tests {
     fn a_panic_while_a_call_is_set_up_ends_it_and_no_other() {
         let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 16_508, 16_515);
         let shard = Shard::start(98).expect("a thread");
-        let (new, mut sound) = new_call("sound", ports.take().expect("a pair"), || Box::new(Deaf));
+        let (new, mut sound) = new_call("sound", ports.take(clock::now()).expect("a pair"), || Box::new(Deaf));
         shard.handle.send(Command::Accept(CallKey(1), Box::new(new)));
-        let (new, faulty) = new_call("faulty", ports.take().expect("a pair"), || panic!("a fault of ours"));
+        let (new, faulty) = new_call("faulty", ports.take(clock::now()).expect("a pair"), || panic!("a fault of ours"));
         shard.handle.send(Command::Accept(CallKey(2), Box::new(new)));
         assert!(faulty.ended.blocking_recv().is_err(), "its task is told");
         let mut buffer = [0; 2_048];
@@ -372,7 +371,7 @@ mod tests {
     #[test]
     fn a_backlog_of_rtcp_is_read_on_without_a_new_edge() {
         let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 18_510, 18_511);
-        let (new, call) = new_call("reports", ports.take().expect("a pair"), || Box::new(Deaf));
+        let (new, call) = new_call("reports", ports.take(clock::now()).expect("a pair"), || Box::new(Deaf));
         let mut media = MediaCall::new(clock::now(), new);
         let control = SocketAddr::new(call.bot.ip(), call.bot.port() + 1);
         for _ in 0..READS_MAX + 1 {
@@ -383,13 +382,40 @@ mod tests {
         assert!(!media.read(&mut buffer, READS_MAX), "all is read");
     }
 
+    /// Packets of the first ten seconds of a call whose peer says nothing, in virtual time.
+    fn sent_in_ten_seconds(name: &str, port: u16, before: impl Fn(&mut MediaCall)) -> usize {
+        let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), port, port + 1);
+        let (new, call) = new_call(name, ports.take(clock::now()).expect("a pair"), || Box::new(Deaf));
+        call.phone.set_nonblocking(true).expect("a socket");
+        let start = clock::now();
+        let mut media = MediaCall::new(start, new);
+        let mut sent = 0;
+        for slot in 0..=500 {
+            let now = start + Duration::from_millis(20) * slot;
+            before(&mut media);
+            media.input(now, Input::Timeout).expect("the call goes on");
+            while call.phone.recv(&mut [0; 2_048]).is_ok() {
+                sent += 1;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn t25_an_address_that_never_says_anything_gets_five_seconds_of_packets() {
+        let third_party = sent_in_ten_seconds("third party", 18_520, |_| {});
+        assert!((245..=251).contains(&third_party), "{third_party} of 20 ms each");
+        let acknowledged = sent_in_ten_seconds("acknowledged", 18_522, MediaCall::consent);
+        assert!((495..=501).contains(&acknowledged), "{acknowledged} of 20 ms each");
+    }
+
     #[test]
     fn a_panic_ends_its_own_call_and_no_other() {
         let ports = Ports::new(Ipv4Addr::LOCALHOST.into(), 18_500, 18_507);
         let shard = Shard::start(99).expect("a thread");
-        let (new, faulty) = new_call("faulty", ports.take().expect("a pair"), || Box::new(Faulty));
+        let (new, faulty) = new_call("faulty", ports.take(clock::now()).expect("a pair"), || Box::new(Faulty));
         shard.handle.send(Command::Accept(CallKey(1), Box::new(new)));
-        let (new, mut sound) = new_call("sound", ports.take().expect("a pair"), || Box::new(Deaf));
+        let (new, mut sound) = new_call("sound", ports.take(clock::now()).expect("a pair"), || Box::new(Deaf));
         shard.handle.send(Command::Accept(CallKey(2), Box::new(new)));
 
         for call in [&faulty, &sound] {

@@ -2,8 +2,9 @@
 //!
 //! A telephone behind an address translator sends from another address than it signals (symmetric RTP, RFC 4961), so
 //! the signalled address alone is not enough; "whoever sent last" would hand the call to any attacker (RTP Bleed). So:
-//! the signalled address is believed at once, another one after four packets in sequence while the signalled one is
-//! silent, and from then on the door is closed until the source falls silent for two seconds or media is renegotiated.
+//! the signalled address is believed at once and always, another one after four packets in sequence while the signalled
+//! one is silent, and from then on the door is closed to all others until the source falls silent for two seconds or
+//! media is renegotiated.
 
 use crate::packet::{SeqNum, be16, be32};
 use std::net::SocketAddr;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 const PROOF: u32 = 4;
 /// A source that is silent for so long may be followed by another.
 const SILENCE: Duration = Duration::from_secs(2);
+/// An address that never says anything gets our packets for so long at most. Without this whoever names a stranger's
+/// address in a description makes us send to it for a whole call (reliability T-25).
+const UNHEARD_MAX: Duration = Duration::from_secs(5);
 
 /// Decides about the source of each datagram of one call's RTP socket.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +24,18 @@ pub struct SourceLatch {
     signalled: SocketAddr,
     learnt: Option<Learnt>,
     candidate: Option<Candidate>,
+    /// When we first sent to an address that has said nothing yet.
+    unheard_since: Option<Instant>,
+    /// The signalled address is known to want our packets though no RTP came from it.
+    consents: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Learnt {
     address: SocketAddr,
     heard: Instant,
+    /// Another source may prove itself at once: the peer has signalled since.
+    open: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +50,7 @@ impl SourceLatch {
     /// Starts with the address that the peer signalled.
     #[must_use]
     pub const fn new(signalled: SocketAddr) -> Self {
-        Self { signalled, learnt: None, candidate: None }
+        Self { signalled, learnt: None, candidate: None, unheard_since: None, consents: false }
     }
 
     /// Where to send RTP.
@@ -49,9 +59,33 @@ impl SourceLatch {
         self.learnt.map_or(self.signalled, |learnt| learnt.address)
     }
 
-    /// The peer signalled again (re-INVITE, UPDATE): what was learnt is void.
-    pub const fn signal(&mut self, address: SocketAddr) {
-        *self = Self::new(address);
+    /// Where a packet of ours goes at `now`; `None` when it must not be sent, because we have sent for 5 s to an address
+    /// that never said anything, or because there is no address (the hold of RFC 2543 names one of zeros).
+    pub fn destination(&mut self, now: Instant) -> Option<SocketAddr> {
+        if self.learnt.is_none() && !self.consents {
+            let since = *self.unheard_since.get_or_insert(now);
+            if now.saturating_duration_since(since) >= UNHEARD_MAX {
+                return None;
+            }
+        }
+        Some(self.remote()).filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0)
+    }
+
+    /// The signalled address has shown otherwise that it wants our packets: RTCP came from it, or the call was
+    /// acknowledged from it, which takes the tag that only our answer told.
+    pub const fn consent(&mut self) {
+        self.consents = true;
+    }
+
+    /// The peer signalled again (re-INVITE, UPDATE). What was learnt is void when it names another address; when it names
+    /// the same one, as at every hold, a peer behind a translator is still where it was, though another source may prove
+    /// itself at once.
+    pub fn signal(&mut self, address: SocketAddr) {
+        if address == self.signalled {
+            self.learnt = self.learnt.map(|learnt| Learnt { open: true, ..learnt });
+        } else {
+            *self = Self { consents: self.consents && address.ip() == self.signalled.ip(), ..Self::new(address) };
+        }
     }
 
     /// Whether a datagram is to be taken; what is refused must not reach the call. Under SRTP call this only with
@@ -59,17 +93,18 @@ impl SourceLatch {
     pub fn admit(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         if let Some(learnt) = &mut self.learnt {
             if learnt.address == from {
-                learnt.heard = now;
+                (learnt.heard, learnt.open) = (now, false);
                 self.candidate = None;
                 return true;
             }
-            if now.saturating_duration_since(learnt.heard) < SILENCE {
+            let closed = !learnt.open && now.saturating_duration_since(learnt.heard) < SILENCE;
+            if closed && from != self.signalled {
                 return false;
             }
         }
-        // The signalled address needs no proof, but an established other one is not left for it while it speaks.
+        // The signalled address needs no proof, and whoever proved itself before it spoke gives way: that was a stranger.
         if from == self.signalled || self.proves(from, datagram) {
-            self.learnt = Some(Learnt { address: from, heard: now });
+            self.learnt = Some(Learnt { address: from, heard: now, open: false });
             self.candidate = None;
             return true;
         }
@@ -122,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn the_signalled_address_is_believed_at_once_and_closes_the_door() {
+    fn t01_a_spray_moves_nothing_once_the_signalled_address_speaks() {
         let mut bench = Bench::new();
         assert!(bench.admit(0, 1, 0));
         for seq in 0..100 {
-            assert!(!bench.admit(u64::from(seq), 666, seq), "an attacker in sequence (T-01)");
+            assert!(!bench.admit(u64::from(seq), 666, seq), "an attacker in sequence");
         }
         assert_eq!(bench.latch.remote(), at(1));
     }
@@ -141,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attacker_who_is_first_leaks_nothing_once_the_signalled_address_speaks() {
+    fn t02_an_attacker_who_is_first_leaks_nothing_once_the_signalled_address_speaks() {
         let mut bench = Bench::new();
         for seq in 0..3 {
             assert!(!bench.admit(0, 666, seq));
@@ -149,6 +184,16 @@ mod tests {
         assert!(bench.admit(60, 1, 500));
         assert!(!bench.admit(61, 666, 3));
         assert_eq!(bench.latch.remote(), at(1));
+    }
+
+    #[test]
+    fn t02_an_attacker_who_proved_itself_gives_way_to_the_signalled_address() {
+        let mut bench = Bench::new();
+        assert!((0..10).any(|seq| bench.admit(0, 666, seq)));
+        assert_eq!(bench.latch.remote(), at(666));
+        assert!(bench.admit(40, 1, 500), "no further packet leaks");
+        assert_eq!(bench.latch.remote(), at(1));
+        assert!((10..100).all(|seq| !bench.admit(60, 666, seq)));
     }
 
     #[test]
@@ -175,5 +220,43 @@ mod tests {
         bench.latch.signal(at(77));
         assert_eq!(bench.latch.remote(), at(77));
         assert!(bench.admit(2_010, 77, 0) && !bench.admit(2_020, 9, 14));
+    }
+
+    #[test]
+    fn a_hold_that_repeats_the_address_keeps_a_translated_source() {
+        let mut bench = Bench::new();
+        assert!((0..4).any(|seq| bench.admit(0, 9, seq)));
+        bench.latch.signal(at(1));
+        assert_eq!(bench.latch.remote(), at(9));
+        let moved: Vec<bool> = (10..14).map(|seq| bench.admit(20, 12, seq)).collect();
+        assert_eq!(moved, [false, false, false, true], "it has moved meanwhile");
+        bench.latch.signal(at(1));
+        assert!(bench.admit(40, 12, 14), "it speaks again");
+        assert!((20..30).all(|seq| !bench.admit(60, 666, seq)), "and the door is closed");
+    }
+
+    #[test]
+    fn t25_an_address_that_never_speaks_gets_five_seconds() {
+        let mut bench = Bench::new();
+        let base = bench.base;
+        assert_eq!(bench.latch.destination(base), Some(at(1)));
+        assert_eq!(bench.latch.destination(base + ms(4_999)), Some(at(1)));
+        assert_eq!(bench.latch.destination(base + ms(5_000)), None);
+        bench.latch.signal(at(1));
+        assert_eq!(bench.latch.destination(base + ms(5_001)), None, "to say it again starts nothing anew");
+        let mut consenting = bench.latch;
+        consenting.consent();
+        assert_eq!(consenting.destination(base + ms(5_002)), Some(at(1)));
+        consenting.signal(SocketAddr::from(([192, 0, 2, 2], 1)));
+        assert!(consenting.destination(base + ms(5_003)).is_some());
+        assert_eq!(consenting.destination(base + ms(10_003)), None, "another host has not consented");
+        assert!(bench.admit(6_000, 1, 0));
+        assert_eq!(bench.latch.destination(base + ms(60_000)), Some(at(1)), "one packet is enough");
+    }
+
+    #[test]
+    fn nothing_goes_to_an_address_of_zeros() {
+        let mut latch = SourceLatch::new(SocketAddr::from(([0, 0, 0, 0], 4_000)));
+        assert_eq!(latch.destination(start()), None);
     }
 }
