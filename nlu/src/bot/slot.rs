@@ -67,7 +67,7 @@ fn entity(
         "list" => list_kind(item, &mut fields, lists, faults),
         "address" => Some(address(&mut fields, lists, faults)),
         "regex" => regex(&mut fields, faults),
-        name => plain_kind(name),
+        name => Kind::plain(name),
     };
     let kind = match (kind, fields.take("bias")) {
         (Some(kind), Some(item)) => Some(biased(kind, &item, faults)),
@@ -78,24 +78,6 @@ fn entity(
     }
     fields.finish(faults);
     kind
-}
-
-fn plain_kind(name: &str) -> Option<Kind> {
-    Some(match name {
-        "money" => Kind::Money,
-        "data_size" => Kind::DataSize,
-        "phone" => Kind::Phone,
-        "digits" => Kind::Digits { len_min: 1, len_max: 32 },
-        "id_number" => Kind::IdNumber,
-        "id_tail" => Kind::IdTail { len: 4 },
-        "date" => Kind::Date(Bias::Future),
-        // A month is asked for to look something up.
-        "month" => Kind::Month(Bias::Past),
-        "time" => Kind::Time,
-        "datetime" => Kind::DateTime(Bias::Future),
-        "address" => Kind::address(None),
-        _ => return None,
-    })
 }
 
 /// `bias: past` or `future`, for kinds that have two sides.
@@ -238,7 +220,7 @@ fn slot(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults)
 
 fn slot_kind(item: &Item<'_>, entities: &BTreeMap<String, Kind>, faults: &mut Faults) -> Option<Kind> {
     let name = item.text(faults)?;
-    let kind = entities.get(&name).cloned().or_else(|| plain_kind(&name));
+    let kind = entities.get(&name).cloned().or_else(|| Kind::plain(&name));
     if kind.is_none() {
         let known = entities.keys().map(String::as_str).chain(KINDS);
         item.fault(format!("there is no entity or kind `{name}`"), nearest(&name, known), faults);

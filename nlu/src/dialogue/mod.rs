@@ -4,6 +4,7 @@
 //! their results handed in with [`Conversation::action_done`]. Partials are answered from a copy of the state, so that
 //! a guess never changes what was agreed.
 
+mod answer;
 mod apply;
 mod assistant;
 mod calls;

@@ -1,7 +1,7 @@
 //! Numbers that are said digit by digit: 幺三八零零, 三个六, 尾号三八七六, 二X, with hesitations between the groups.
 
 use super::number::{Symbol, number_at, symbols};
-use super::{Found, Mode, id, phone};
+use super::{Found, Mode, groups, id, phone};
 use crate::utterance::{Utterance, prefix_len};
 use crate::value::Value;
 use std::ops::Range;
@@ -276,7 +276,20 @@ pub(super) fn find(utterance: &Utterance, form: Form, mode: Mode, by_sound: bool
             _ => None,
         }
     };
-    runs(utterance, form, by_sound, true).into_iter().filter_map(of).collect()
+    let found: Vec<Found> = runs(utterance, form, by_sound, true).into_iter().filter_map(of).collect();
+    let told = if mode == Mode::Awaited && !by_sound { told_in_words(utterance, form) } else { None };
+    match told {
+        // 幺三八…七二，说错了，最后一位是三: what the words make of the digits, not the digits as they stand.
+        Some(told) if found.first().is_none_or(|first| first.is_open || first.value != told.value) => vec![told],
+        _ => found,
+    }
+}
+
+/// The number that digits and words about them (不对, 最后两位是, 区号) make together in one answer.
+fn told_in_words(utterance: &Utterance, form: Form) -> Option<Found> {
+    let step = groups::take(form, &groups::Groups::default(), std::slice::from_ref(utterance))?;
+    let (value, confidence) = step.whole(form)?;
+    Some(Found::new(0..utterance.chars.len(), value, confidence))
 }
 
 #[cfg(test)]

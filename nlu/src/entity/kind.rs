@@ -60,6 +60,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// A kind by the name that a bot's file gives it, with its defaults; nothing for one that says nothing by itself.
+    pub(crate) fn plain(name: &str) -> Option<Self> {
+        Some(match name {
+            "money" => Self::Money,
+            "data_size" => Self::DataSize,
+            "phone" => Self::Phone,
+            "digits" => Self::Digits { len_min: 1, len_max: 32 },
+            "id_number" => Self::IdNumber,
+            "id_tail" => Self::IdTail { len: 4 },
+            "date" => Self::Date(Bias::Future),
+            // A month is asked for to look something up.
+            "month" => Self::Month(Bias::Past),
+            "time" => Self::Time,
+            "datetime" => Self::DateTime(Bias::Future),
+            "address" => Self::address(None),
+            _ => return None,
+        })
+    }
+
     /// The values of a list and how each is said.
     pub(crate) fn list(entries: Vec<(Value, Vec<String>)>) -> Self {
         Self::List(Arc::new(ListMatcher::new(entries)))
@@ -86,6 +105,27 @@ impl Kind {
             Self::DateTime(_) => Self::DateTime(bias),
             _ => return None,
         })
+    }
+
+    /// What a bot's file calls it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Money => "money",
+            Self::DataSize => "data_size",
+            Self::Phone => "phone",
+            Self::Digits { .. } => "digits",
+            Self::IdNumber => "id_number",
+            Self::IdTail { .. } => "id_tail",
+            Self::Date(_) => "date",
+            Self::Month(_) => "month",
+            Self::Time => "time",
+            Self::DateTime(_) => "datetime",
+            Self::Address(_) => "address",
+            Self::List(_) => "list",
+            Self::Regex(_) => "regex",
+            Self::Tagged(_) => "crf",
+        }
     }
 
     /// How many characters it may have and which, for kinds that are said digit by digit.

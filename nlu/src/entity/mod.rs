@@ -24,7 +24,7 @@ mod time;
 
 pub use kind::{Bias, Kind};
 
-use crate::utterance::{Pronouncer, Utterance};
+use crate::utterance::{Pronouncer, Utterance, prefix_len};
 use crate::value::Value;
 use chrono::NaiveDateTime;
 use std::ops::Range;
@@ -72,6 +72,10 @@ impl Found {
     }
 }
 
+/// What is said behind a value that will not do, and what may stand before it.
+const REFUSED: [&str; 10] = ["不行", "不可以", "不要", "没空", "没时间", "没有空", "不方便", "来不及", "太早", "太晚"];
+const REFUSED_AFTER: [&str; 6] = ["的", "我", "就", "可能", "那个", "的话"];
+
 /// How freely a grammar may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -96,6 +100,7 @@ pub(crate) fn of_key(kind: &Kind, value: &Value, pronouncer: &Pronouncer, now: N
 /// Everything of one kind in an utterance, best first. Where the value is awaited, readings by sound are added behind.
 pub(crate) fn find(kind: &Kind, utterance: &Utterance, mode: Mode, now: NaiveDateTime) -> Vec<Found> {
     let mut found = read(kind, utterance, mode, false, now);
+    drop_refused(&mut found, utterance);
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.span.len().cmp(&a.span.len())));
     if mode == Mode::Awaited {
         let longest = found.iter().map(|each| each.span.len()).max().unwrap_or(0);
@@ -110,6 +115,18 @@ pub(crate) fn find(kind: &Kind, utterance: &Utterance, mode: Mode, now: NaiveDat
         found.sort_by_key(|each| each.is_open && kind.form().is_some());
     }
     found
+}
+
+/// 十点半不行，十一点吧: of several values those that the caller refuses are not meant.
+fn drop_refused(found: &mut Vec<Found>, utterance: &Utterance) {
+    let is_refused = |one: &Found| {
+        let rest = utterance.chars.get(one.span.end..).unwrap_or_default();
+        let skip = REFUSED_AFTER.iter().map(|word| prefix_len(rest, word)).max().unwrap_or(0);
+        REFUSED.iter().any(|word| prefix_len(&rest[skip..], word) > 0)
+    };
+    if found.len() > 1 && found.iter().any(|one| !is_refused(one)) {
+        found.retain(|one| !is_refused(one));
+    }
 }
 
 fn read(kind: &Kind, utterance: &Utterance, mode: Mode, by_sound: bool, now: NaiveDateTime) -> Vec<Found> {

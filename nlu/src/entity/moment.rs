@@ -10,7 +10,8 @@ use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 const AFTER: [&str; 4] = ["以后", "之后", "过后", "后"];
 const NOW: [&str; 6] = ["现在", "马上", "立刻", "立马", "这会儿", "这就"];
 /// What may stand between a day and its time.
-const BETWEEN: [&str; 7] = ["的", "那天", "大概", "大约", "差不多", "就", "嗯"];
+const BETWEEN: [&str; 13] =
+    ["的", "那天", "大概", "大约", "差不多", "就", "嗯", "吧", "呢", "啊", "那个", "可以", "行"];
 
 /// Every day with a time.
 pub(super) fn find(utterance: &Utterance, now: NaiveDateTime, bias: Bias, by_sound: bool) -> Vec<Found> {
@@ -29,6 +30,13 @@ pub(super) fn find(utterance: &Utterance, now: NaiveDateTime, bias: Bias, by_sou
             return of_day(&reader, at, &day);
         }
         let clock = clock_at(&reader, at, true)?;
+        // 下午三点，明天的: the day behind its time.
+        let behind = between(&reader, clock.end);
+        if let Some(day) =
+            reader.day_at(behind).filter(|day| clock_at(&reader, between(&reader, day.end), true).is_none())
+        {
+            return Some((joined(at..day.end, &day, &clock), day.end));
+        }
         let moment = next(now, &clock, clock.time)?;
         let other = clock.other.and_then(|time| next(now, &clock, time)).map(Value::DateTime);
         let found = Found::new(at..clock.end, Value::DateTime(moment), clock.confidence).open(clock.is_open).or(other);
@@ -37,18 +45,29 @@ pub(super) fn find(utterance: &Utterance, now: NaiveDateTime, bias: Bias, by_sou
 }
 
 fn of_day(reader: &Reader<'_>, at: usize, day: &Day) -> Option<(Found, usize)> {
-    let mut from = day.end;
-    let skip = reader.any(from, &BETWEEN);
-    from += skip;
-    let clock = clock_at(reader, from, true)?;
+    let clock = clock_at(reader, between(reader, day.end), true)?;
+    Some((joined(at..clock.end, day, &clock), clock.end))
+}
+
+/// Where what may stand between a day and its time ends.
+fn between(reader: &Reader<'_>, mut at: usize) -> usize {
+    loop {
+        match reader.any(at, &BETWEEN) {
+            0 => return at,
+            skip => at += skip,
+        }
+    }
+}
+
+fn joined(span: std::ops::Range<usize>, day: &Day, clock: &Clock) -> Found {
     let date = |date: NaiveDate| {
         let date = if clock.is_next_day { date.succ_opt().unwrap_or(date) } else { date };
         date.and_time(clock.time)
     };
     let others = day.other.map(date).into_iter().chain(clock.other.map(|time| day.date.and_time(time)));
     let value = Value::DateTime(date(day.date));
-    let found = Found::new(at..clock.end, value, day.confidence.min(clock.confidence)).open(clock.is_open);
-    Some((found.or(others.map(Value::DateTime)), clock.end))
+    let found = Found::new(span, value, day.confidence.min(clock.confidence)).open(clock.is_open);
+    found.or(others.map(Value::DateTime))
 }
 
 fn next(now: NaiveDateTime, clock: &Clock, time: NaiveTime) -> Option<NaiveDateTime> {
@@ -112,6 +131,8 @@ mod tests {
             ("一个半小时以后", "2026-11-22T11:30"),
             ("过二十分钟", "2026-11-22T10:20"),
             ("五号早上八点", "2026-12-05T08:00"),
+            ("明天吧那个下午五点", "2026-11-23T17:00"),
+            ("下午三点明天的", "2026-11-23T15:00"),
         ] {
             assert_eq!(read(text).first().map(|found| found.value.plain()).as_deref(), Some(moment), "{text}");
         }

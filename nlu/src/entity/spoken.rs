@@ -151,7 +151,7 @@ const SIDES: [(&str, Word); 11] = [
 ];
 /// Characters that carry nothing of the number.
 const IDLE: &str =
-    "我的手机电话号码数字呃额啊哦噢喔喂那个您你听记吧呢了就好谢请这位嘛呀哈身份证验卡账户给把要说是念报到吗行";
+    "我的手机电话号码区数字呃额啊哦噢喔喂那个您你听记吧呢了就好谢请这位嘛呀哈身份证验卡账户给把要说是念报到吗行";
 
 /// Every token of what was said, and how many characters could not be understood.
 pub(super) fn tokens(utterance: &Utterance, form: Form, by_sound: bool) -> (Vec<Token>, usize) {
