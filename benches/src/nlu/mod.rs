@@ -4,6 +4,7 @@ mod english;
 pub mod homophones;
 mod own;
 pub mod sets;
+mod slots;
 mod speed;
 
 use clap::{Args, ValueEnum};
@@ -98,6 +99,7 @@ async fn own_bots(options: &Options, is_judged: bool, is_timed: bool) -> anyhow:
             }
             let assistant = Assistant::for_text(bot.clone(), pronouncer.clone(), None);
             own::run(&path, &lexicon, &pronouncer, &assistant)?;
+            slots::run(&path, &assistant)?;
         }
     }
     if is_timed {
